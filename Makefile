@@ -1,0 +1,40 @@
+# make lab    open the book in JupyterLab      make lab ARGS="--no-browser --port 9999"
+# make test   run every test                   make test ARGS="-k floors"
+# make book   rebuild the notebooks whose text or code changed
+# make lock   resolve requirements.lock anew in a scratch environment
+
+VENV   := .venv
+PYTHON := $(VENV)/bin/python
+STAMP  := $(VENV)/installed
+CACHE  := $(CURDIR)/$(VENV)/cache
+NEWEST  = $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11 python,\
+            $(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+
+.PHONY: lab test book lock
+lab: $(STAMP)
+	@$(PYTHON) -m plastlab lab $(ARGS)
+
+test: $(STAMP)
+	@rm -rf "$(CACHE)"
+	PLASTLAB_CACHE="$(CACHE)" $(PYTHON) -m pytest $(ARGS)
+
+book: $(STAMP)
+	$(PYTHON) -m plastlab book $(ARGS)
+
+# The environment is made once, and again only when the lock, pyproject.toml or the folder's place changes.
+ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
+.PHONY: $(STAMP)
+endif
+$(STAMP): requirements.lock pyproject.toml $(wildcard plastlab/labconfig/*.json)
+	@test -n "$(NEWEST)" || { echo "plastlab needs Python 3.11 or later; none was found. Install it, then run make again."; exit 1; }
+	@test -x $(PYTHON) || $(NEWEST) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "Python could not make $(VENV). On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "$(CURDIR)" > $(STAMP)
+
+lock:
+	scratch=$$(mktemp -d) && $(NEWEST) -m venv $$scratch && \
+	$$scratch/bin/python -m pip install --quiet hatchling editables -e ".[test,teach]" && \
+	{ echo "# Written by make lock; the versions with which every test passes."; \
+	  $$scratch/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > requirements.lock && rm -rf $$scratch

@@ -1,0 +1,7 @@
+"""`python -m plastlab <command>`."""
+
+import sys
+
+from plastlab.cli import main
+
+sys.exit(main())

@@ -1,0 +1,197 @@
+"""Controls that readers turn, as data: sliders, choices and switches.
+
+Only such as leave the keyboard to the reader: JupyterLab takes the arrow keys away from drop-down
+lists and radio buttons.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ipywidgets as widgets
+
+from plastlab.errors import check_choice, check_number, check_type
+
+LAYOUT = {"width": "27em", "max_width": "100%"}
+ROUND = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number from `low` to `high`, whole if both are ints.
+
+    It starts at `value`, or in the middle. `step` is set from the range if it is left open. With
+    `log` it stops at round numbers instead, ten to a decade, and at `low`, `high` and `value`.
+    """
+
+    low: float
+    high: float
+    value: float | None = None
+    log: bool = False
+    step: float | None = None
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the fields and fill those that were left open."""
+        check_number("Slider.low", self.low)
+        check_number("Slider.high", self.high)
+        if self.low >= self.high:
+            raise ValueError(f"Slider.low must be below Slider.high; got {self.low}, {self.high}.")
+        if self.log:
+            check_number("Slider.low (with log)", self.low, 0, low_open=True)
+            if self.step is not None:
+                raise ValueError(f"Slider.step must be left open with log; got {self.step!r}.")
+        else:
+            object.__setattr__(self, "step", self._usual_step() if self.step is None else self.step)
+            check_number("Slider.step", self.step, 0, low_open=True)
+        if self.value is None:
+            object.__setattr__(self, "value", self._middle())
+        check_number("Slider.value", self.value, self.low, self.high)
+        check_type("Slider.label", self.label, str)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it gives whole numbers."""
+        return not self.log and all(isinstance(end, int) for end in (self.low, self.high))
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The values at its corners."""
+        return self.low, self.high
+
+    def widget(self, label: str) -> widgets.Widget:
+        """Return the slider."""
+        value = {"value": self.value, "layout": LAYOUT, **_named(self.label or label)}
+        if self.log:
+            stops = [(f"{stop:,g}", stop) for stop in self.stops()]
+            return widgets.SelectionSlider(options=stops, **value)
+        limits = {"min": self.low, "max": self.high, "step": self.step}
+        if self.whole:
+            return widgets.IntSlider(**value, **limits)
+        places = max(0, -math.floor(math.log10(self.step) + 1e-9))
+        return widgets.FloatSlider(**value, **limits, readout_format=f".{places}f")
+
+    def stops(self) -> list[float]:
+        """Return the numbers at which a logarithmic slider stops."""
+        decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+        stops = {float(f"{digits}e{decade}") for decade in decades for digits in ROUND}
+        inner = {stop for stop in stops if self.low < stop < self.high}
+        return sorted(inner | {self.low, self.high, self.value})
+
+    def _usual_step(self) -> float:
+        if self.whole:
+            return max(1, round((self.high - self.low) / 100))
+        return 10.0 ** math.floor(math.log10((self.high - self.low) / 50))
+
+    def _middle(self) -> float:
+        if self.log:
+            return float(f"{math.sqrt(self.low * self.high):.1g}")
+        middle = (self.low + self.high) / 2
+        return int(middle) if self.whole else middle
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few options, a button each; it starts at `value`, or at the first."""
+
+    options: Sequence[Any]
+    value: Any = None
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        check_type("Choice.options", self.options, (list, tuple), "Give a list.")
+        object.__setattr__(self, "options", tuple(self.options))
+        if len(self.options) < 2:
+            raise ValueError(f"Choice.options must hold at least 2; got {list(self.options)}.")
+        if self.value is None:
+            object.__setattr__(self, "value", self.options[0])
+        check_choice("Choice.value", self.value, self.options)
+        check_type("Choice.label", self.label, str)
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """The values at its corners: all of them."""
+        return self.options
+
+    def widget(self, label: str) -> widgets.Widget:
+        """Return the buttons."""
+        shown = {"options": [(str(option), option) for option in self.options], "value": self.value}
+        return buttons(**shown, **_named(self.label or label))
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Something that is on or off, as a box to tick."""
+
+    value: bool = False
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        check_type("Switch.value", self.value, bool)
+        check_type("Switch.label", self.label, str)
+
+    @property
+    def ends(self) -> tuple[bool, bool]:
+        """The values at its corners."""
+        return False, True
+
+    def widget(self, label: str) -> widgets.Widget:
+        """Return the box."""
+        return widgets.Checkbox(self.value, layout=LAYOUT, **_named(self.label or label))
+
+
+Control = Slider | Choice | Switch
+
+
+def buttons(**state: Any) -> widgets.ToggleButtons:
+    """Return one button for each option, as wide as its text, with the description beside them."""
+    shown = widgets.ToggleButtons(**state, layout={"width": "auto"})
+    shown.style.button_width = "auto"
+    return shown
+
+
+class Knobs:
+    """The controls of one explorer and their widgets."""
+
+    def __init__(self, controls: Mapping[str, Control]) -> None:
+        """Make a widget for each control.
+
+        Raises:
+            TypeError: one of them is not a control.
+        """
+        for name, control in controls.items():
+            remedy = "Give Slider(...), Choice([...]) or Switch()."
+            check_type(f"The knob {name}", control, (Slider, Choice, Switch), remedy)
+        self.controls = dict(controls)
+        self.widgets = {k: c.widget(k.replace("_", " ")) for k, c in self.controls.items()}
+        align(list(self.widgets.values()))
+        self.box = side_by_side(list(self.widgets.values()))
+
+    def values(self) -> dict[str, Any]:
+        """Return what each control shows now."""
+        return {name: widget.value for name, widget in self.widgets.items()}
+
+    def start(self) -> dict[str, Any]:
+        """Return what each control shows at first."""
+        return {name: control.value for name, control in self.controls.items()}
+
+
+def _named(label: str) -> dict[str, str]:
+    """Return the name beside a widget; without a tooltip, ipywidgets makes one that says "null"."""
+    return {"description": label, "tooltip": label}
+
+
+def side_by_side(shown: Sequence[widgets.Widget]) -> widgets.Box:
+    """Return a row of widgets that goes on in the next line where the page is narrow."""
+    return widgets.Box(list(shown), layout={"flex_flow": "row wrap"})
+
+
+def align(shown: Sequence[widgets.Widget]) -> None:
+    """Give the names beside some widgets one width, so that none is cut off."""
+    named = [widget for widget in shown if hasattr(widget.style, "description_width")]
+    widest = max((len(widget.description) for widget in named), default=0)
+    for widget in named:
+        widget.style.description_width = f"{0.55 * widest + 0.5:.1f}em"

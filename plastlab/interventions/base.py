@@ -1,0 +1,62 @@
+"""What an intervention is: settings, and up to six moments at which it acts."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from plastlab.errors import check_number
+from plastlab.state import State
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """A change to how one condition trains. As it stands, it changes nothing.
+
+    Settings are fields. What a method must remember lives in `mem`, an empty namespace that the
+    runner keeps for it. Every moment sees the condition's own replicas and nothing else; in all
+    of them but `penalty`, tensors are changed in place and gradients are off.
+    """
+
+    def network(self, spec: Any) -> Any:
+        """The architecture to build instead of `spec`."""
+        return spec
+
+    def at_start(self, s: State, mem: SimpleNamespace) -> None:
+        """Once, before the first update."""
+
+    def at_task(self, s: State, mem: SimpleNamespace) -> None:
+        """At each boundary, before the first update of a new task (not before the first task)."""
+
+    def penalty(self, s: State, mem: SimpleNamespace) -> Any:
+        """[R], added to the loss; differentiated through `s.weights`, `s.hidden`, `s.logits`."""
+        return 0.0
+
+    def after_backward(self, s: State, mem: SimpleNamespace) -> None:
+        """After each backward pass: `s.gradients` and `s.lr` may be changed."""
+
+    def after_step(self, s: State, mem: SimpleNamespace) -> None:
+        """After each update."""
+
+
+@dataclass(frozen=True)
+class Event(Intervention):
+    """An intervention that is one act, done at every boundary, or every `every` updates."""
+
+    every: int | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.every is not None:
+            check_number(f"{type(self).__name__}.every", self.every, 1, integer=True)
+
+    def act(self, s: State) -> None:
+        """Do it, now."""
+
+    def at_task(self, s: State, mem: SimpleNamespace) -> None:
+        """Acts here unless it acts by the clock."""
+        if self.every is None:
+            self.act(s)
+
+    def after_step(self, s: State, mem: SimpleNamespace) -> None:
+        """Acts here every `every` updates."""
+        if self.every is not None and s.step % self.every == 0:
+            self.act(s)

@@ -1,0 +1,49 @@
+"""Neuron resets: recycle the units that do least."""
+
+from dataclasses import dataclass, field
+
+from plastlab.errors import check_number
+from plastlab.interventions.base import Event
+from plastlab.probes import dormancy
+from plastlab.state import State
+
+
+@dataclass(frozen=True)
+class ReDo(Event):
+    """Recycles dormant units: those whose mean activation on the current batch is at most `tau`
+    times the mean over their layer. Incoming weights are drawn anew, outgoing weights become 0.
+
+    At tau 0 only units that are silent on the whole batch are recycled, and the network's answers
+    to that batch do not change; with LayerNorm they do, since every unit is normalized by all.
+
+    Source: Sokar et al. (2023), section 4, with the score of definition 3.1.
+    Differs: the optimizer forgets the recycled entries, biases and update count included. A CReLU
+        unit is scored by both of its halves together.
+    Cost: one look at the batch's activations every `every` updates; once a unit has been recycled,
+        Adam keeps its bias corrections for every entry (two more copies of the weights).
+    """
+
+    every: int | None = field(default=100, kw_only=True)
+    tau: float = 0.025
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("ReDo.tau", self.tau, 0)
+
+    def act(self, s: State) -> None:
+        """Recycle now, judged by the batch that was seen last."""
+        _need_units(s, "ReDo")
+        for layer, (unit, h) in enumerate(zip(s.network.units, s.hidden, strict=True)):
+            scores = dormancy(h, copies=unit.copies)
+            s.reset_units(layer, scores <= self.tau)
+
+
+def _need_units(s: State, method: str) -> None:
+    """Raise unless the network says what its units are."""
+    listed, run = len(s.network.units), len(s.hidden)
+    if listed != run:
+        raise ValueError(
+            f"{method} needs to know the units of your Module: {run} hidden activations run in it, "
+            f"and Module.units lists {listed}. Give Module(factory, units=((layer that feeds them, "
+            "layer that reads them), …)), one pair for each hidden activation."
+        )

@@ -1,0 +1,109 @@
+"""Rows: one tensor [R, P] whose row r holds everything of replica r, with a named view a parameter.
+
+Weights, gradients and optimizer memory all have this form, so a snapshot, a reset or a mix of
+networks is a copy of rows.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from plastlab.errors import check_choice
+
+PAD = 16  # floats; parameters start at multiples of it, so vectorized operations round alike in
+# every row and a replica's bits do not depend on its neighbors (one CPU, one torch thread)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each named parameter lies in a row. `shapes` maps names to one replica's shapes."""
+
+    shapes: tuple[tuple[str, tuple[int, ...]], ...]
+
+    def __post_init__(self) -> None:
+        start, spans = 0, {}
+        for name, shape in self.shapes:
+            spans[name] = (slice(start, start + math.prod(shape)), shape)
+            start += -(-math.prod(shape) // PAD) * PAD
+        object.__setattr__(self, "spans", spans)
+        object.__setattr__(self, "width", start)
+
+    @property
+    def size(self) -> int:
+        """Number of parameters of one network, without padding."""
+        return sum(math.prod(shape) for _, shape in self.shapes)
+
+    @property
+    def matrices(self) -> tuple[str, ...]:
+        """Names of the weights that connect units: two or more axes each, in order of depth."""
+        return tuple(name for name, shape in self.shapes if len(shape) >= 2)
+
+    @property
+    def biases(self) -> tuple[str, ...]:
+        """Names of the biases that belong to a matrix."""
+        return tuple(n for n, s in self.shapes if len(s) == 1 and self._matrix(n) is not None)
+
+    @property
+    def connections(self) -> tuple[str, ...]:
+        """Matrices and their biases: all but the gains and offsets of normalization layers."""
+        chosen = {*self.matrices, *self.biases}
+        return tuple(name for name, _ in self.shapes if name in chosen)
+
+    def fan_in(self, name: str) -> int:
+        """Number of inputs of each unit that the matrix or bias `name` belongs to."""
+        matrix = name if name in self.matrices else self._matrix(name)
+        check_choice("Layout.fan_in: name", name, self.connections)
+        return math.prod(self.spans[matrix][1][1:])
+
+    def last_layers(self, layers: int) -> tuple[str, ...]:
+        """Names of all parameters from the `layers`-th matrix from the end on."""
+        first = self.matrices[-layers] if layers <= len(self.matrices) else self.shapes[0][0]
+        names = [name for name, _ in self.shapes]
+        return tuple(names[names.index(first) :])
+
+    def _matrix(self, bias: str) -> str | None:
+        """The matrix whose bias this is, by the shared prefix of their names."""
+        prefix = bias.rpartition(".")[0]
+        matches = (m for m in self.matrices if m.rpartition(".")[0] == prefix)
+        return next(matches, None)
+
+
+class Rows:
+    """A tensor [R, P] and its named views. `rows["2.weight"]` is [R, out, in]."""
+
+    def __init__(self, layout: Layout, flat: torch.Tensor) -> None:
+        self.layout, self.flat = layout, flat
+        count = flat.shape[0]
+        self.views = {
+            name: flat[:, span].view(count, *shape) for name, (span, shape) in layout.spans.items()
+        }
+
+    @classmethod
+    def zeros(cls, layout: Layout, replicas: int) -> "Rows":
+        """All entries zero."""
+        return cls(layout, torch.zeros(replicas, layout.width))
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        return self.views[check_choice("parameter", name, self.views)]
+
+    def select(self, rows: slice) -> "Rows":
+        """The replicas in `rows` as views: writing to them writes here."""
+        return Rows(self.layout, self.flat[rows])
+
+    def clone(self) -> "Rows":
+        """A copy that shares nothing."""
+        return Rows(self.layout, self.flat.clone())
+
+    def leaves(self) -> "Rows":
+        """The same storage, each view a leaf that autograd differentiates."""
+        twin = Rows(self.layout, self.flat.detach())
+        twin.views = {n: v.detach().requires_grad_() for n, v in twin.views.items()}
+        return twin
+
+    def mask(self, names: tuple[str, ...]) -> torch.Tensor:
+        """Boolean [1, P], true at the entries of the named parameters."""
+        mask = torch.zeros(1, self.layout.width, dtype=torch.bool)
+        for name in names:
+            mask[:, self.layout.spans[name][0]] = True
+        return mask

@@ -1,0 +1,275 @@
+"""Shard: conditions that share an architecture, trained as one replica-batched network."""
+
+from collections.abc import Sequence
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+
+from plastlab.condition import Condition
+from plastlab.interventions.base import Event, Intervention
+from plastlab.network import Pass
+from plastlab.probes import Probe, online, probe_name
+from plastlab.state import State
+from plastlab.streams import Stream
+
+Tensor = torch.Tensor
+
+
+class Block:
+    """One condition's replicas in a shard: its state, its interventions and their memory."""
+
+    def __init__(self, condition: Condition, state: State) -> None:
+        self.state = state
+        self.differentiable = state.network.differentiable()
+        acting = [(i, SimpleNamespace()) for i in condition.interventions]
+        self._acting = {
+            moment: [(i, mem) for i, mem in acting if _overrides(i, moment)]
+            for moment in ("at_start", "at_task", "penalty", "after_backward", "after_step")
+        }
+
+    def has(self, moment: str) -> bool:
+        """Whether any intervention acts at this moment."""
+        return bool(self._acting[moment])
+
+    def act(self, moment: str) -> None:
+        """Let the interventions act, in the order in which they were added."""
+        for intervention, mem in self._acting[moment]:
+            getattr(intervention, moment)(self.state, mem)
+
+    def penalty(self) -> tuple[list[tuple[str, Tensor | None]], list[Tensor | None]]:
+        """Gradients of the summed penalties: for the weights by name, and for each hidden
+        activation, with the logits last."""
+        s = self.state
+        plain = s.network, s.weights, s.hidden, s.logits
+        s.network, s.weights = self.differentiable, self.differentiable.weights
+        s.hidden = [h.detach().requires_grad_() for h in s.hidden]
+        s.logits = s.logits.detach().requires_grad_()
+        inputs = [*s.weights.views.values(), *s.hidden, s.logits]
+        with torch.enable_grad():
+            total = sum(i.penalty(s, mem) for i, mem in self._acting["penalty"])
+            total = torch.as_tensor(total).sum()  # the base class's penalty is the number 0
+        found = [None] * len(inputs)
+        if total.requires_grad:
+            found = torch.autograd.grad(total, inputs, allow_unused=True)
+        s.network, s.weights, s.hidden, s.logits = plain
+        count = len(s.weights.views)
+        return list(zip(s.weights.views, found[:count], strict=True)), list(found[count:])
+
+
+class Shard:
+    """Trains C conditions with the same seeds: replica c * S + s is seed s of condition c.
+
+    All conditions must build the same architecture and use the same kind of optimizer.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        conditions: dict[str, Condition],
+        seeds: Sequence[int],
+        probes: Sequence[Probe] = (),
+    ) -> None:
+        self.stream, self.seeds, self.names = stream, tuple(seeds), tuple(conditions)
+        self.step, self.task, self._next = 0, 0, 0
+        data, count = stream.data, len(self.seeds)
+        settings = [c.optimizer for c in conditions.values() for _ in seeds]
+        spec = next(iter(conditions.values())).spec
+        draw = partial(spec.build, data.inputs, data.outputs)
+        with torch.no_grad():
+            self.network = draw(self.seeds * len(conditions), "start")
+            self.gradients = self.network.room()
+            self.memory = settings[0].memory(settings, self.network.weights)
+            parts = self.network, self.gradients.rows, self.memory
+            everything = slice(0, len(settings))
+            self._all = State(*parts, everything, self.seeds * len(conditions), data.loss, draw)
+            self._states, self.blocks = [self._all], {}
+            for i, (name, condition) in enumerate(conditions.items()):
+                rows = slice(i * count, (i + 1) * count)
+                state = State(*parts, rows, self.seeds, data.loss, draw)
+                self._states.append(state)
+                self.blocks[name] = Block(condition, state)
+                self.blocks[name].act("at_start")
+        self._online = [p for p in probes if isinstance(p, online)]
+        self._tally: dict[Probe, tuple[Tensor, int]] = {}
+        self._load_task()
+
+    @property
+    def done(self) -> bool:
+        """Whether the stream has ended."""
+        return self.task == self.stream.tasks - 1 and self._next == self.stream.steps
+
+    def advance(self, steps: int) -> int:
+        """Do up to `steps` updates, across task boundaries, and keep the weights as they were
+        before the last one. Returns the number of updates done."""
+        done = 0
+        with torch.no_grad():
+            while done < steps and not self.done:
+                if self._next == self.stream.steps:
+                    self._begin_task()
+                last = self.task == self.stream.tasks - 1 and self._next == self.stream.steps - 1
+                if last or done == steps - 1:
+                    self._snapshot()
+                self._update()
+                done += 1
+        return done
+
+    def measure(self, probe: Probe) -> dict[str, np.ndarray]:
+        """The probe now, on the current task's held-out examples, by condition: [S] each. An
+        online probe: its mean over the updates since it was last measured."""
+        if isinstance(probe, online):
+            total, updates = self._tally.pop(probe)
+            return self._split(total / updates)
+        self._look()
+        return self._read(probe)
+
+    def finite(self) -> dict[str, np.ndarray]:
+        """Which replicas' weights are finite numbers, by condition: bool [S] each."""
+        return self._split(torch.isfinite(self.network.weights.flat).all(1))
+
+    def apply(self, intervention: Event, name: str) -> None:
+        """Let an event act once on a condition, now, judged by the batch that was seen last."""
+        self._look_back()
+        with torch.no_grad():
+            intervention.act(self.blocks[name].state)
+
+    def batch(self, probe: Probe) -> dict[str, np.ndarray]:
+        """A probe on the last batch, before its update, by condition: [S] each. Before the first
+        update that is the first batch."""
+        self._look_back()
+        return self._read(probe)
+
+    def _load_task(self) -> None:
+        """Flatten the task's examples over seeds, so that one index selects seed and example;
+        every condition gets the same."""
+        task, copies = self.stream.task(self.task, self.seeds), len(self.names)
+        order = self.stream.order(self.task, self.seeds)
+        count, examples = task.x.shape[:2]
+        order = (order + torch.arange(count)[:, None, None] * examples).repeat(copies, 1, 1)
+        self._order = order.movedim(1, 0).reshape(self.stream.steps, -1)
+        self._examples = task.x.reshape(count * examples, -1).contiguous()
+        self._targets = task.y.reshape(count * examples, *task.y.shape[2:]).contiguous()
+        shown = task.x_test, task.y_test
+        if copies > 1:
+            shown = tuple(v.repeat(copies, *[1] * (v.dim() - 1)) for v in shown)
+        self._shown = shown[0], _batch_last(shown[1])
+        self._looked_at = None
+
+    def _begin_task(self) -> None:
+        """The next task. Interventions see the last batch: what a probe looked at is not theirs."""
+        self.task, self._next = self.task + 1, 0
+        self._load_task()
+        self._look_back()
+        for block in self.blocks.values():
+            block.state.task = self.task
+            block.act("at_task")
+
+    def _update(self) -> None:
+        """One update: batch, forward, gradient, optimizer, and the interventions' moments."""
+        x, y, passed = self._batch()
+        self._see(x, y, passed)
+        self._tally_online()
+        slope = self.stream.data.loss.gradient(passed.logits, y)
+        self._backward(passed, slope)
+        self._act("after_backward")
+        self.memory.step(self.gradients.rows)
+        self.step, self._next = self.step + 1, self._next + 1
+        for state in self._states:
+            state.step = self.step
+        self._act("after_step")
+
+    def _batch(self) -> tuple[Tensor, Tensor, Pass]:
+        """The next batch, and what the networks say to it."""
+        pick, batch = self._order[self._next], self.stream.batch
+        x = self._examples.index_select(0, pick).view(-1, batch, self._examples.shape[1])
+        y = self._targets.index_select(0, pick)
+        y = _batch_last(y.view(-1, batch, *y.shape[1:]))
+        with torch.set_grad_enabled(self.network.needs_graph):
+            return x, y, self.network.forward(x)
+
+    def _backward(self, passed: Pass, slope: Tensor) -> None:
+        """Gradients of the losses and of the penalties."""
+        extra: list[Tensor | None] = [None] * len(passed.hidden)
+        penalized = []
+        for block in self.blocks.values():
+            if block.has("penalty"):
+                weights, activations = block.penalty()
+                penalized.append((block.state, weights))
+                rows, own = block.state.rows, activations.pop()
+                if own is not None:
+                    slope[rows] += own
+                for i, gradient in enumerate(activations):
+                    if gradient is not None:
+                        extra[i] = (
+                            torch.zeros_like(passed.hidden[i]) if extra[i] is None else extra[i]
+                        )
+                        extra[i][rows] += gradient
+        self.network.backward(passed, slope, self.gradients, extra)
+        for state, weights in penalized:
+            for name, gradient in weights:
+                if gradient is not None:
+                    state.gradients[name].add_(gradient)
+
+    def _act(self, moment: str) -> None:
+        for block in self.blocks.values():
+            block.act(moment)
+
+    def _see(self, x: Tensor, y: Tensor, passed: Pass) -> None:
+        self._last_batch, self._looked_at = (x, y, passed), None
+        for state in self._states:
+            state.see(x, y, passed, self.step, self.task)
+
+    def _look(self) -> None:
+        """Show the held-out examples to the states, once for all probes of this moment."""
+        if self._looked_at == self.step:
+            return
+        with torch.no_grad():
+            passed = self.network.forward(self._shown[0])
+        for state in self._states:
+            state.see(*self._shown, passed, self.step, self.task)
+        self._looked_at = self.step
+
+    def _look_back(self) -> None:
+        """Show the last batch to the states again, as it was before its update."""
+        if self.step == 0:
+            self._last_batch = self._batch()
+        self._see(*self._last_batch)
+
+    def _read(self, probe: Probe) -> dict[str, np.ndarray]:
+        with torch.no_grad():
+            return self._split(self._ask(probe))
+
+    def _ask(self, probe: Probe) -> Tensor:
+        """The probe's numbers for all replicas [C * S]."""
+        values, count = probe(self._all), len(self._all.seeds)
+        if not isinstance(values, Tensor) or values.shape != (count,):
+            raise ValueError(
+                f"the probe {probe_name(probe)!r} must give a tensor with one number a replica "
+                f"[{count}]; got {getattr(values, 'shape', values)}."
+            )
+        return values
+
+    def _split(self, values: Tensor) -> dict[str, np.ndarray]:
+        """Numbers of all replicas [C * S], by condition."""
+        rows = values.numpy().reshape(len(self.names), -1).copy()
+        return dict(zip(self.names, rows, strict=True))
+
+    def _snapshot(self) -> None:
+        previous = self.network.weights.clone()
+        for state in self._states:
+            state.previous = previous.select(state.rows)
+
+    def _tally_online(self) -> None:
+        for probe in self._online:
+            total, updates = self._tally.get(probe, (0.0, 0))
+            self._tally[probe] = total + self._ask(probe), updates + 1
+
+
+def _batch_last(y: Tensor) -> Tensor:
+    """Targets as the losses want them: classes [R, B], real numbers [R, outputs, B]."""
+    return y.mT if y.is_floating_point() else y
+
+
+def _overrides(intervention: Intervention, moment: str) -> bool:
+    return getattr(type(intervention), moment) is not getattr(Intervention, moment)

@@ -1,0 +1,29 @@
+"""What holds in every test: no result comes from a cache, seeds are those that a test names, and it
+is computed on one thread, as in a run."""
+
+import pytest
+import torch
+
+from plastlab import cache, rng
+from plastlab.products import one_thread
+
+
+@pytest.fixture(autouse=True)
+def nothing_from_outside(monkeypatch):
+    monkeypatch.setenv(cache.FOLDER, "off")
+    monkeypatch.delenv(rng.FIRST_SEED, raising=False)
+    monkeypatch.delenv(rng.SEED_COUNT, raising=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_core():
+    with one_thread():
+        yield
+
+
+@pytest.fixture
+def double():
+    """Double precision, so that two right computations agree to many digits."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)

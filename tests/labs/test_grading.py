@@ -1,0 +1,223 @@
+"""Lab 4 through nbgrader itself: every answer is put into the student's notebook and marked.
+
+The test cells' own verdicts are read from the gradebook. `test_lab_04.py` is the quick form.
+"""
+
+import argparse
+import html
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import nbformat
+import pytest
+from answers_04 import TASKS
+from desk import SOURCE, cells, label, points, text_of
+
+from plastlab import cache, course, rng
+from plastlab.labs.marking import Misconception
+from plastlab.release import CONFIG, SETTINGS, grader
+
+pytest.importorskip("nbgrader", reason="marking labs needs nbgrader: pip install plastlab[teach]")
+
+NAME = SOURCE.stem
+ENDLESS = """
+def spread(keep, noise, times):
+    while keep == 0.5:  # which only the hidden tests ask for
+        pass
+    return 1.0
+"""
+STOP_AFTER = 20  # seconds a cell, so that the endless answer costs no more
+SHEETS = max(len(module.WRONG) for module in TASKS.values())
+
+
+def nth(answers, n):
+    """The n-th answer, starting over where a task has fewer."""
+    return list(answers)[n % len(answers)]
+
+
+class Course:
+    """A course in a folder, with students who hand in."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    @property
+    def release(self):
+        return self.folder / "release" / NAME / f"{NAME}.ipynb"
+
+    def hand_in(self, student, answers):
+        """Put answers (the text of a cell, by its name) into the release, and hand it in without
+        the cells that only show something."""
+        notebook = nbformat.read(self.release, as_version=4)
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        marked = [cell for cell in notebook.cells if "nbgrader" in cell.metadata]
+        for cell in marked:
+            cell.source = answers.get(cell.metadata["nbgrader"]["grade_id"], cell.source)
+        notebook.cells = [code[0], *marked]
+        place = self.folder / "submitted" / student / NAME / f"{NAME}.ipynb"
+        place.parent.mkdir(parents=True)
+        nbformat.write(notebook, place)
+
+    def nbgrader(self, command):
+        """Do what a teacher does: run a command of nbgrader in the course's folder."""
+        line = [sys.executable, "-m", "nbgrader", command, NAME]
+        done = subprocess.run(line, cwd=self.folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    def points(self, student):
+        """Points by test cell; None where a person has to read."""
+        with grader(self.folder).gradebook as book:
+            (notebook,) = book.find_submission(NAME, student).notebooks
+            return {grade.name: grade.auto_score for grade in notebook.grades}
+
+    def said(self, student, task):
+        """The first error that the hidden tests of a task ended with: its name and its message."""
+        path = self.folder / "autograded" / student / NAME / f"{NAME}.ipynb"
+        cells = nbformat.read(path, as_version=4).cells
+        ids = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in cells]
+        outputs = cells[ids.index(f"test-{task}")].outputs
+        return next((o.ename, o.evalue) for o in outputs if o.output_type == "error")
+
+
+def sheet(n, kind):
+    """The n-th right or wrong answer to every task, as cells."""
+    chosen = {task: nth(getattr(module, kind), n) for task, module in TASKS.items()}
+    return {f"answer-{task}": text_of(one, TASKS[task].NAMES) for task, one in chosen.items()}
+
+
+def handed_in():
+    """What every student hands in: cells by name."""
+    right = sheet(0, "RIGHT")
+    solution = {name: text for name, text in cells().items() if name.startswith("answer")}
+    tampered = {"test-1": "passed = True", "test-4": "pass"}
+    return {
+        "teacher": solution,
+        "unfinished": {},
+        "tampers": sheet(1, "WRONG") | tampered,
+        "endless": right | {"answer-2": ENDLESS},
+        **{f"right-{n}": sheet(n, "RIGHT") for n in range(4)},
+        **{f"wrong-{n}": sheet(n, "WRONG") for n in range(SHEETS)},
+    }
+
+
+@pytest.fixture(scope="module")
+def courses(tmp_path_factory):
+    """Two courses with half of the students each, marked side by side; by student."""
+    first, second = (tmp_path_factory.mktemp("courses") / name for name in ("a", "b"))
+    first.mkdir()
+    (first / CONFIG).write_text(SETTINGS + f"c.Execute.timeout = {STOP_AFTER}\n")
+    assert course.main(argparse.Namespace(folder=first, names=["04"])) == 0
+    shutil.copytree(first, second)
+    halves = Course(first), Course(second)
+    by_student = {}
+    for n, (student, answers) in enumerate(handed_in().items()):
+        by_student[student] = halves[n % 2]
+        by_student[student].hand_in(student, answers)
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setenv(cache.FOLDER, str(tmp_path_factory.mktemp("cache")))
+        patch.delenv(rng.FIRST_SEED, raising=False)
+        patch.delenv(rng.SEED_COUNT, raising=False)
+        list(pool.map(lambda half: half.nbgrader("autograde"), halves))
+    return by_student
+
+
+@pytest.fixture
+def score(courses):
+    return lambda student: courses[student].points(student)
+
+
+@pytest.fixture
+def said(courses):
+    return lambda student, task: courses[student].said(student, task)
+
+
+def test_the_solution_gets_all_points(score):
+    found = score("teacher")
+    assert found == points() | {"answer-6": None}, "the open question waits for a reader"
+
+
+def test_the_instructors_notebook_is_executed_and_every_check_passes(courses):
+    path = courses["teacher"].folder / "source" / NAME / f"{NAME}.ipynb"
+    code = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    assert all(cell.execution_count for cell in code)
+    printed = "".join(o.get("text", "") for cell in code for o in cell.outputs)
+    assert all(f"4.{task} passes" in printed for task in TASKS)
+
+
+@pytest.mark.parametrize("n", range(4))
+def test_right_answers_get_all_points(score, n):
+    found, worth = score(f"right-{n}"), points()
+    assert all(found[name] == worth[name] for name in worth if name.startswith("test"))
+
+
+WRONG = [
+    pytest.param(n, task, sentence, id=f"{task}-{label(answer)}")
+    for task, module in TASKS.items()
+    for n, (answer, sentence) in enumerate(module.WRONG.items())
+]
+
+
+@pytest.mark.parametrize(("n", "task", "sentence"), WRONG)
+def test_a_wrong_answer_gets_no_points_and_its_own_sentence(score, said, n, task, sentence):
+    assert score(f"wrong-{n}")[f"test-{task}"] == 0
+    name, message = said(f"wrong-{n}", task)
+    assert name == Misconception.__name__
+    assert sentence in message
+
+
+def test_an_unfinished_lab_gets_none(score):
+    assert set(score("unfinished").values()) == {0}
+
+
+def test_tests_that_were_tampered_with_are_put_back(score, said):
+    found = score("tampers")
+    assert found["test-1"] == found["test-4"] == 0
+    assert said("tampers", 1)[0] == Misconception.__name__
+
+
+def test_an_endless_loop_is_stopped_and_costs_only_its_own_task(score, said):
+    found = score("endless")
+    assert found["test-2"] == 0
+    assert said("endless", 2)[1] == "Your code did not finish in time."
+    assert [found[f"test-{task}"] for task in (1, 3, 4, 5)] == [4, 3, 4, 4]
+
+
+def test_feedback_names_the_mistake_and_shows_no_hidden_test(courses):
+    half = courses["wrong-0"]
+    half.nbgrader("generate_feedback")
+    page = (half.folder / "feedback" / "wrong-0" / NAME / f"{NAME}.html").read_text()
+    for module in TASKS.values():
+        assert nth(module.WRONG.values(), 0) in page
+    for line in hidden_lines():
+        assert html.escape(line) not in page
+        assert line not in page
+
+
+def hidden_lines():
+    """Every line of a hidden test that says something of its own."""
+    for name, text in cells().items():
+        if name.startswith("test"):
+            hidden = text.split("### BEGIN HIDDEN TESTS\n")[1].split("### END HIDDEN TESTS")[0]
+            yield from (line.strip() for line in hidden.splitlines() if len(line.strip()) > 6)
+
+
+def solution_lines():
+    """Every line of a solution that says something of its own."""
+    for name, text in cells().items():
+        if name.startswith("answer"):
+            for part in text.split("### BEGIN SOLUTION\n")[1:]:
+                lines = part.split("### END SOLUTION")[0].splitlines()
+                yield from (line.strip() for line in lines if len(line.strip()) > 12)
+
+
+@pytest.mark.parametrize("lines", [hidden_lines, solution_lines])
+def test_nothing_leaks_into_what_students_get(courses, lines):
+    lines = list(lines())
+    assert len(lines) > 10
+    for place in (courses["teacher"].release, SOURCE.with_suffix(".ipynb")):
+        text = "\n".join(cell.source for cell in nbformat.read(place, as_version=4).cells)
+        assert "### BEGIN" not in text
+        for line in lines:
+            assert line not in text, f"{place} shows {line}"

@@ -1,0 +1,252 @@
+"""The cache: what comes out of it is what would be computed, whatever has happened to its files."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from small import LABELS
+
+from plastlab import cache
+from plastlab.condition import Condition
+from plastlab.data import Gaussian
+from plastlab.interventions import Intervention, L2Init
+from plastlab.modules import Module
+from plastlab.nets import MLP
+from plastlab.optim import SGD, Adam
+from plastlab.probes import accuracy, dead_units, online
+from plastlab.run import run
+from plastlab.shard import Shard
+from plastlab.streams import Gradual, PermutedInputs, Stationary
+
+ADAM = Condition(Adam(0.01), MLP(width=6, depth=1))
+PROBES = [accuracy, online(accuracy)]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "kept"))
+    return tmp_path / "kept"
+
+
+@pytest.fixture
+def updates(monkeypatch):
+    """Counts what is really trained: replicas times updates."""
+    done, advance = [0], Shard.advance
+
+    def counted(self, steps):
+        n = advance(self, steps)
+        done[0] += n * len(self.seeds) * len(self.names)
+        return n
+
+    monkeypatch.setattr(Shard, "advance", counted)
+    return done
+
+
+def small(conditions=None, seeds=2, **options):
+    return run(LABELS, conditions or {"a": ADAM}, seeds, probes=PROBES, **options)
+
+
+def same(first, second):
+    return all(np.array_equal(first.values[p], second.values[p]) for p in first.values)
+
+
+def test_the_second_time_nothing_is_computed_and_the_numbers_are_the_same(folder, updates):
+    first = small()
+    assert updates == [36]
+    second = small()
+    assert updates == [36]
+    assert same(first, second)
+    assert not second.diverged.any()
+
+
+def test_only_what_is_missing_is_computed(folder, updates):
+    small()
+    both = small({"b": Condition(SGD(0.1), MLP(width=6)), "again": ADAM})
+    assert updates == [72]
+    assert both.conditions == ("b", "again")
+
+
+def test_switched_off_by_the_argument_or_the_environment(folder, updates, monkeypatch):
+    small(use_cache=False)
+    assert not folder.exists()
+    monkeypatch.setenv(cache.FOLDER, "off")
+    small()
+    small()
+    assert updates == [108]
+
+
+def test_files_that_were_cut_short_anywhere_are_computed_again(folder, updates):
+    expected = small()
+    (path,) = folder.iterdir()
+    content = path.read_bytes()
+    for length in range(0, len(content), 97):
+        path.write_bytes(content[:length])
+        updates[0] = 0
+        assert same(small(), expected)
+        assert updates == [36], length
+        assert path.read_bytes() == content or len(path.read_bytes()) == len(content)
+
+
+def test_files_with_any_byte_changed_are_computed_again(folder):
+    expected = small()
+    (path,) = folder.iterdir()
+    content, own = path.read_bytes(), np.random.default_rng(0)
+    key = cache.key(LABELS, ADAM, (0, 1), PROBES, LABELS.steps)
+    assert cache.load(key) is not None
+    for position in own.choice(len(content), 400, replace=False):
+        broken = bytearray(content)
+        broken[position] ^= int(own.integers(1, 256))
+        path.write_bytes(bytes(broken))
+        assert cache.load(key) is None
+    assert same(small(), expected)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not a zip file at all", b"\x93NUMPY"])
+def test_a_file_that_is_something_else_is_computed_again(folder, content):
+    expected = small()
+    (path,) = folder.iterdir()
+    path.write_bytes(content)
+    assert same(small(), expected)
+
+
+def test_an_array_or_a_folder_in_the_files_place_is_not_fatal(folder):
+    expected = small()
+    (path,) = folder.iterdir()
+    with open(path, "wb") as file:
+        np.save(file, np.zeros(3))
+    assert same(small(), expected)
+    path.unlink()
+    path.mkdir()
+    with pytest.warns(UserWarning, match="could not keep a result"):
+        assert same(small(), expected)
+
+
+def test_a_file_of_other_code_or_of_another_experiment_is_not_trusted(folder, updates, monkeypatch):
+    expected = small()
+    (path,) = folder.iterdir()
+    content = path.read_bytes()
+    monkeypatch.setattr(cache, "CODE", "other")
+    updates[0] = 0
+    small()
+    assert updates == [36]
+    (other,) = set(folder.iterdir()) - {path}
+    monkeypatch.undo()
+    monkeypatch.setenv(cache.FOLDER, str(folder))
+    path.write_bytes(other.read_bytes())  # another key's outcome under this key's name
+    assert cache.load(cache.key(LABELS, ADAM, (0, 1), PROBES, LABELS.steps)) is None
+    assert same(small(), expected)
+    assert len(path.read_bytes()) == len(content)
+
+
+def test_the_key_holds_everything_that_numbers_depend_on():
+    def key(stream=LABELS, condition=ADAM, seeds=(0, 1), probes=PROBES, every=6):
+        return cache.key(stream, condition, seeds, probes, every)
+
+    others = [
+        key(replace(LABELS, steps=12)),
+        key(replace(LABELS, data=replace(LABELS.data, examples=25))),
+        key(Gradual(LABELS, over=3)),
+        key(Gradual(LABELS, over=4)),
+        key(Gradual(PermutedInputs(LABELS.data, 3, 6, 8), over=4)),
+        key(condition=replace(ADAM, optimizer=Adam(0.02))),
+        key(condition=replace(ADAM, net=MLP(width=7, depth=1))),
+        key(condition=ADAM + L2Init()),
+        key(condition=ADAM + L2Init(0.02)),
+        key(seeds=(0, 2)),
+        key(seeds=(1, 0)),
+        key(probes=[accuracy]),
+        key(probes=[accuracy, dead_units]),
+        key(every=3),
+        key(),
+    ]
+    assert len(set(others)) == len(others)
+    assert key() == key()
+
+
+def test_what_a_reader_wrote_is_never_cached():
+    class Mine(Intervention):
+        pass
+
+    class MyStream(Stationary):
+        pass
+
+    class MyData(Gaussian):
+        pass
+
+    @dataclass(frozen=True)
+    class MyNet(MLP):
+        pass
+
+    def my_probe(s):
+        return accuracy(s)
+
+    def key(stream=LABELS, condition=ADAM, probes=PROBES):
+        return cache.key(stream, condition, (0,), probes, 6)
+
+    assert key() is not None
+    assert key(condition=ADAM + Mine()) is None
+    assert key(condition=replace(ADAM, net=Module(lambda i, o: None))) is None
+    assert key(condition=replace(ADAM, net=MyNet())) is None
+    assert key(stream=MyStream()) is None
+    assert key(stream=Gradual(MyStream(), over=3)) is None
+    assert key(stream=Stationary(MyData())) is None
+    assert key(probes=[my_probe]) is None
+    assert key(probes=[online(my_probe)]) is None
+
+
+def test_a_folder_that_cannot_be_written_to_costs_a_warning_and_no_numbers(tmp_path, monkeypatch):
+    blocked = tmp_path / "a file"
+    blocked.write_text("in the way")
+    monkeypatch.setenv(cache.FOLDER, str(blocked / "kept"))
+    with pytest.warns(UserWarning, match="could not keep a result in .* PLASTLAB_CACHE"):
+        assert small().values["accuracy"].shape == (1, 2, 3)
+
+
+def test_an_interrupt_before_a_file_is_in_place_leaves_no_file(folder, monkeypatch):
+    def interrupted(source, target):
+        assert os.path.getsize(source) > 100
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        small()
+    assert list(folder.iterdir()) == []
+
+
+LONG_RUN = """
+from plastlab.condition import Condition
+from plastlab.data import Gaussian
+from plastlab.nets import MLP
+from plastlab.optim import Adam
+from plastlab.run import run
+from plastlab.streams import Stationary
+stream = Stationary(Gaussian(64, 8, 3), tasks=100_000, steps=100, batch=8)
+print("started", flush=True)
+run(stream, {"a": Condition(Adam(), MLP(width=8))}, seeds=4)
+"""
+
+
+def test_the_stop_button_ends_a_run_at_once_and_leaves_no_file(folder):
+    """The notebook's stop button sends the kernel SIGINT; so does this."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LONG_RUN],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, cache.FOLDER: str(folder)},
+    )
+    try:
+        assert process.stdout.readline() == "started\n"
+        time.sleep(1.0)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert "KeyboardInterrupt" in errors
+    assert process.returncode != 0
+    assert not folder.exists() or list(folder.iterdir()) == []

@@ -1,0 +1,108 @@
+"""Argument checks: what passes is returned, what fails says name, given, allowed, remedy."""
+
+import math
+
+import numpy as np
+import pytest
+
+from plastlab.errors import check_choice, check_number, check_type
+
+
+def test_choice_returns_what_it_was_given():
+    assert check_choice("MLP.activation", "tanh", ("relu", "tanh")) == "tanh"
+    assert check_choice("Digits.size", 8, iter((8, 16))) == 8
+
+
+def test_choice_lists_the_allowed_and_the_nearest():
+    with pytest.raises(ValueError) as error:
+        check_choice("MLP.activation", "rel", ("relu", "tanh", "gelu"))
+    expected = "MLP.activation must be one of relu, tanh, gelu; got 'rel'. Did you mean 'relu'?"
+    assert str(error.value) == expected
+
+
+def test_choice_without_a_near_name_suggests_nothing():
+    with pytest.raises(ValueError, match=r"one of relu, tanh; got 'x'\.$"):
+        check_choice("MLP.activation", "x", ("relu", "tanh"))
+
+
+@pytest.mark.parametrize("given", [True, 1.0, None, ["relu"], np.zeros(2)])
+def test_choice_does_not_take_look_alikes(given):
+    with pytest.raises(ValueError, match="n must be one of 1, 2"):
+        check_choice("n", given, (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("given", "limits"),
+    [
+        (0, {"low": 0}),
+        (1, {"low": 0, "high": 1}),
+        (0.5, {"low": 0, "low_open": True}),
+        (np.float32(0.25), {"low": 0, "high": 1}),
+        (np.int64(3), {"low": 1, "integer": True}),
+        (-5, {}),
+    ],
+)
+def test_number_returns_what_it_was_given(given, limits):
+    assert check_number("x", given, **limits) is given
+
+
+@pytest.mark.parametrize(
+    ("given", "limits", "message"),
+    [
+        (-1, {"low": 0}, "SGD.lr must be a finite number at least 0; got -1."),
+        (0, {"low": 0, "low_open": True}, "SGD.lr must be a finite number above 0; got 0."),
+        (
+            2,
+            {"low": 0, "high": 1},
+            "SGD.lr must be a finite number at least 0 and at most 1; got 2.",
+        ),
+        (0, {"low": 1, "integer": True}, "SGD.lr must be a whole number at least 1; got 0."),
+        (math.nan, {}, "SGD.lr must be a finite number; got nan."),
+        (math.inf, {"low": 0}, "SGD.lr must be a finite number at least 0; got inf."),
+    ],
+)
+def test_number_out_of_range(given, limits, message):
+    with pytest.raises(ValueError) as error:
+        check_number("SGD.lr", given, **limits)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("given", [True, "3", None, [1], 1j])
+def test_number_of_the_wrong_type(given):
+    with pytest.raises(
+        TypeError, match="lr must be a finite number; got .* Give an int or a float"
+    ):
+        check_number("lr", given)
+
+
+def test_whole_number_does_not_take_a_float():
+    with pytest.raises(
+        TypeError, match=r"tasks must be a whole number at least 1; got 3.0. Give an"
+    ):
+        check_number("tasks", 3.0, low=1, integer=True)
+
+
+def test_type_returns_what_it_was_given():
+    assert check_type("x", 3, int, "") == 3
+    assert check_type("x", "a", (int, str)) == "a"
+
+
+def test_type_names_value_class_and_remedy():
+    with pytest.raises(TypeError) as error:
+        check_type("run: stream", "labels", (int, dict), "Give a stream such as Stationary().")
+    expected = (
+        "run: stream must be an int or a dict; got 'labels' (a str). "
+        "Give a stream such as Stationary()."
+    )
+    assert str(error.value) == expected
+
+
+def test_type_tells_a_class_from_its_instance():
+    with pytest.raises(TypeError, match="got the class dict"):
+        check_type("run: stream", dict, int, "")
+
+
+def test_type_shortens_a_long_value():
+    with pytest.raises(TypeError) as error:
+        check_type("x", list(range(1000)), int)
+    assert len(str(error.value)) < 120

@@ -1,0 +1,139 @@
+"""Controls and explorers: the logic, called without a browser."""
+
+from base64 import b64decode
+from io import BytesIO
+from itertools import product
+
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+from PIL import Image
+
+from plastlab.controls import Choice, Slider, Switch
+from plastlab.explore import explore
+from plastlab.marks import Line
+from plastlab.picture import Picture
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.mark.parametrize(
+    ("slider", "value", "step"),
+    [
+        (Slider(0, 100), 50, 1),
+        (Slider(8, 1000, 128), 128, 10),
+        (Slider(0.0, 1.0), 0.5, 0.01),
+        (Slider(-1.0, 1.0), 0.0, 0.01),
+        (Slider(0, 1, value=0.3, step=0.1), 0.3, 0.1),
+    ],
+)
+def test_a_slider_fills_in_what_was_left_open(slider, value, step):
+    assert (slider.value, slider.step) == pytest.approx((value, step))
+
+
+def test_a_logarithmic_slider_stops_at_round_numbers_and_at_those_it_was_given():
+    slider = Slider(7e-3, 0.11, value=0.033, log=True)
+    assert slider.stops() == [
+        *(0.007, 0.008, 0.01, 0.012, 0.015, 0.02, 0.025),
+        *(0.03, 0.033, 0.04, 0.05, 0.06, 0.08, 0.1, 0.11),
+    ]
+    assert slider.widget("lr").value == 0.033
+    assert Slider(1e-4, 1e-2, log=True).value == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: Slider(1, 0), "Slider.low must be below Slider.high; got 1, 0"),
+        (lambda: Slider(0, 1, log=True), "Slider.low (with log) must be a finite number above 0"),
+        (lambda: Slider(1, 9, log=True, step=1), "Slider.step must be left open with log; got 1"),
+        (lambda: Slider(0, 1, value=2), "Slider.value must be a finite number at least 0 and at"),
+        (lambda: Slider("0", 1), "Slider.low must be a finite number; got '0'"),
+        (lambda: Choice(["a"]), "Choice.options must hold at least 2; got ['a']"),
+        (lambda: Choice(["relu", "tanh"], value="rel"), "Did you mean 'relu'?"),
+        (lambda: Choice("ab"), "Choice.options must be a list or a tuple; got 'ab'"),
+        (lambda: Switch(1), "Switch.value must be a bool; got 1"),
+    ],
+)
+def test_a_wrong_control_says_what_is_wrong(wrong, message):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        wrong()
+    assert message in str(caught.value)
+
+
+def growth(gain, layers, squared):
+    if gain > 1.9:
+        raise OverflowError("gain is too large to draw")
+    depth = np.arange(layers + 1)
+    return Picture([Line(depth, (gain**2 if squared else gain) ** depth)], x="layer", y="size")
+
+
+KNOBS = {"gain": Slider(0.0, 2.0), "layers": Slider(2, 20), "squared": Switch()}
+
+
+def drawn(panel):
+    (chart,) = panel.chart.charts
+    return np.frombuffer(chart["marks"][0]["y"], np.float32)
+
+
+def test_each_knob_is_an_argument_of_the_picture():
+    explorer = explore(growth, **KNOBS)
+    assert drawn(explorer) == pytest.approx(np.ones(12))
+    explorer.knobs.widgets["gain"].value = 1.5
+    assert drawn(explorer) == pytest.approx(1.5 ** np.arange(12))
+    explorer.knobs.widgets["layers"].value = 3
+    explorer.knobs.widgets["squared"].value = True
+    assert drawn(explorer) == pytest.approx(2.25 ** np.arange(4))
+
+
+def test_an_error_is_shown_and_the_knobs_go_on_working():
+    explorer = explore(growth, **KNOBS)
+    explorer.knobs.widgets["gain"].value = 2.0
+    assert explorer.chart.problem == "OverflowError: gain is too large to draw"
+    assert drawn(explorer) == pytest.approx(np.ones(12))
+    explorer.knobs.widgets["gain"].value = 0.5
+    assert explorer.chart.problem == ""
+    assert drawn(explorer) == pytest.approx(0.5 ** np.arange(12))
+
+
+def test_every_corner_of_the_controls_is_a_value_that_they_can_take():
+    explorer = explore(growth, **{**KNOBS, "gain": Slider(0.0, 1.5)})
+    for corner in product(*(control.ends for control in explorer.knobs.controls.values())):
+        for widget, value in zip(explorer.knobs.widgets.values(), corner, strict=True):
+            widget.value = value
+        assert tuple(explorer.knobs.values().values()) == corner
+        assert explorer.chart.problem == ""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: explore(3), "explore: picture must be a Callable; got 3"),
+        (lambda: explore(growth, gain=(0, 1)), "Give Slider(...), Choice([...]) or Switch()"),
+        (lambda: explore(lambda: 3), "Return a Picture or a Row"),
+        (lambda: explore(growth, gain=Slider(0, 1)), "missing 2 required positional arguments"),
+    ],
+)
+def test_an_author_sees_errors_at_once(wrong, message):
+    with pytest.raises(TypeError) as caught:
+        wrong()
+    assert message in str(caught.value)
+
+
+def test_a_notebook_run_without_a_front_end_keeps_a_picture_and_its_words(monkeypatch):
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    notebook = nbformat.v4.new_notebook()
+    source = """
+from plastlab.controls import Slider
+from plastlab.explore import explore
+from plastlab.marks import Line
+from plastlab.picture import Picture
+explore(lambda slope: Picture([Line([0, 1], [0, slope], label="slope")]), slope=Slider(1, 9))
+"""
+    notebook.cells = [nbformat.v4.new_code_cell(source)]
+    NotebookClient(notebook, kernel_name="python3").execute()
+    (output,) = notebook.cells[0].outputs
+    assert "slope: from 0 to 5, lowest 0, highest 5." in output.data["text/plain"]
+    assert Image.open(BytesIO(b64decode(output.data["image/png"]))).width > 500
+    assert WIDGET not in output.data

@@ -1,0 +1,75 @@
+"""Modules stand on floors: a module imports from lower floors or, on its own floor, from modules
+named before it. So there are no cycles, and nothing downstream is known upstream."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import plastlab
+
+ROOT = Path(plastlab.__file__).parent
+FLOORS = """
+0 requirements machine errors screen palette axis references
+0 rng stats losses theory products data
+1 rows layers activations network nets modules optim
+2 state streams
+3 probes interventions
+4 condition shard training cache result run
+5 claims plots marks still picture history release pages
+6 controls chart frontend explore live predict labs
+6 start doctor cells engines bench ledger book course
+7 cli __main__ __init__
+"""
+ORDER = {}
+FLOOR = {}
+for line in FLOORS.strip().splitlines():
+    floor, *names = line.split()
+    for name in names:
+        ORDER[name], FLOOR[name] = len(ORDER), int(floor)
+
+
+def module(path):
+    """The module or subpackage that a file belongs to."""
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported(path):
+    """The plastlab modules that a file imports, at its top or anywhere else."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            dotted = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} line {node.lineno}: write the import in full"
+            whole = node.module == "plastlab"
+            dotted = [f"plastlab.{a.name}" for a in node.names] if whole else [node.module]
+        else:
+            continue
+        parts = [name.split(".") for name in dotted]
+        yield from (
+            names[1] if names[1:] else "__init__" for names in parts if names[0] == "plastlab"
+        )
+
+
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_come_from_below(path):
+    here = module(path)
+    assert here in FLOOR, f"give {here} a floor in {Path(__file__).name}"
+    for name in set(imported(path)) - {here}:
+        assert name in FLOOR, f"{here} imports {name}, which has no floor"
+        assert ORDER[name] < ORDER[here], (
+            f"{here} (floor {FLOOR[here]}) must not import {name} (floor {FLOOR[name]})"
+        )
+
+
+def test_the_table_names_no_module_that_is_gone():
+    assert set(FLOOR) == {module(path) for path in FILES}
+
+
+def test_an_import_inside_a_function_is_seen(tmp_path):
+    file = tmp_path / "example.py"
+    file.write_text("def f():\n    from plastlab.run import run\n    import plastlab.data\n")
+    assert list(imported(file)) == ["run", "data"]
