@@ -140,10 +140,10 @@ function legendHtml(node, entries) {
   if (node.dataset.key === key) return;
   node.dataset.key = key;
   node.replaceChildren();
-  for (const { label, color, dash } of entries) {
+  for (const { label, kind, color, dash } of entries) {
     const entry = make("span", "plastlab-entry", node);
-    const swatch = make("span", dash ? "plastlab-dash" : "plastlab-box", entry);
-    if (dash) {
+    const swatch = make("span", `plastlab-swatch plastlab-${kind}`, entry);
+    if (kind === "Line") {
       const line = `stroke="${color}" stroke-width="2.5" stroke-linecap="round" stroke-dasharray="${dash.join(" ")}"`;
       swatch.innerHTML = `<svg width="30" height="8"><path d="M2 4H28" ${line}/></svg>`;
     } else swatch.style.background = color;

@@ -50,8 +50,9 @@ def pack(picture: Picture) -> dict[str, Any]:
 
 
 def _swatch(mark: Mark, style: Style) -> dict[str, Any]:
-    dash = list(style[1]) if isinstance(mark, Line) else None
-    return {"label": mark.label, "color": style[0], "dash": dash}
+    color, dash = style
+    kind = type(mark).__name__
+    return {"label": mark.label, "kind": kind, "color": color, "dash": list(dash)}
 
 
 def _pack_axis(picture: Picture, direction: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ explore(variance, gain=Slider(0.5, 1.5, value=0.8), depth=Slider(5, 200))
 TRAINING = """
 from plastlab import *
 
-stream = RandomLabels(data=Mnist1d(examples=128), tasks=200, steps=100, batch=32)
+stream = RandomLabels(data=Mnist1d(examples=128), tasks=1000, steps=100, batch=32)
 
 def start(seed, lr):
     adam = Condition(Adam(lr=lr), net=MLP(width=32, depth=2))

@@ -59,6 +59,8 @@ def examine_gain(gain: Gain) -> None:
     compare(answer, _gain, RIVALS, {wrong: (BY_HAND, "shrink")}, np.allclose)
     ignored = "gain gives every condition the same numbers. Use the condition's name."
     compare(answer, _gain, (), {ignored: (BY_HAND, "both")}, np.allclose)
+    negative = "What does worse than neither must come out below 0."
+    compare(answer, _gain, (), {negative: (BY_HAND, "perturb")}, np.allclose)
 
 
 def examine_result(

@@ -35,7 +35,7 @@ def examine(
     keep: float = 0.4,
     noise: float = 0.1,
     net: MLP = NET,
-    seeds: tuple[int, ...] = (0, 1, 2),
+    seeds: tuple[int, ...] = tuple(range(8)),
     strict: bool = False,
 ) -> None:
     """Train a network with the method beside one without, and look at two mixes; with `strict` also
@@ -59,7 +59,12 @@ def examine(
     _expect_shrunk(first, keep, noise)
     _expect_drawn(first, keep, noise)
     shard.advance(5)
-    _expect_independent(first, _observe(block, start, keep, noise))
+    second = _observe(block, start, keep, noise)
+    expect(
+        not torch.equal(second.before.flat, second.after.flat),
+        "You mix at the first boundary and at no other. Every boundary is one.",
+    )
+    _expect_independent(first, second)
     if strict:
         shard.advance(5)
         _expect_spared(shard)
@@ -174,17 +179,19 @@ def _expect_independent(first: Mix, second: Mix) -> None:
 
 
 def _expect_spared(shard: Shard) -> None:
-    """A further mix leaves gains, offsets and the optimizer's memory alone."""
+    """A further mix leaves gains, offsets, the optimizer's memory and the learning rate alone."""
     block, memory = shard.blocks["with"], shard.memory
     weights, layout = block.state.weights, block.state.weights.layout
     rest = [name for name, _ in layout.shapes if name not in layout.connections]
     norms = {name: weights[name].clone() for name in rest}
     moments = memory.m.clone(), memory.v.clone(), memory.count.clone()
+    lr = memory.lr.clone()
     block.act("at_task")
     expect(
         all(torch.equal(weights[name], norms[name]) for name in rest),
         "You mix LayerNorm's gains and offsets, too. s.weights.layout.connections leaves them out.",
     )
+    expect(torch.equal(memory.lr, lr), "The learning rate changes. This task leaves it alone.")
     now = memory.m, memory.v, memory.count
     expect(
         all(torch.equal(a, b) for a, b in zip(moments, now, strict=True)),

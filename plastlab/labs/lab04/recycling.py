@@ -12,6 +12,7 @@ from plastlab.rng import generator, normal
 Tensor = torch.Tensor
 Recycle = Callable[[nn.Linear, nn.Linear, Adam, Tensor, nn.Linear], None]
 MOMENTS = ("exp_avg", "exp_avg_sq")
+LR = 0.01
 
 
 class Bench:
@@ -32,7 +33,7 @@ class Bench:
             for layer in ("incoming", "outgoing")
             for name, parameter in getattr(self, layer).named_parameters()
         }
-        self.optimizer = Adam(self.parameters.values(), lr=0.01)
+        self.optimizer = Adam(self.parameters.values(), lr=LR)
         for _ in range(5):
             self.update()
         self.before = self.snapshot()
@@ -79,6 +80,15 @@ def examine(
         "Adam has forgotten everything, other units included. Clear the entries of these units.",
     )
     _expect_weights(bench, after)
+    steps = [key for key in after if key.startswith("step of")]
+    expect(
+        all(torch.equal(after[key], bench.before[key]) for key in steps),
+        "Adam's step has changed. It counts for the whole tensor, other units included: leave it.",
+    )
+    expect(
+        [group["lr"] for group in bench.optimizer.param_groups] == [LR],
+        "The optimizer's learning rate has changed. Recycling is about weights and memory.",
+    )
     _expect_memory(bench, after, moments)
     expect(
         all(torch.equal(p, spare[name]) for name, p in bench.fresh.named_parameters()),

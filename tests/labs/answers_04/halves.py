@@ -188,6 +188,10 @@ def always_shrink(result, condition):
     return result.last("accuracy", "shrink", 4) - result.last("accuracy", "neither", 4)
 
 
+def size_of_the_difference(result, condition):
+    return abs(result.last("accuracy", condition, 4) - result.last("accuracy", "neither", 4))
+
+
 RIGHT = (
     (four_in_a_dict, by_slices),
     (one_after_the_other, by_last),
@@ -209,5 +213,6 @@ WRONG = {
     (four_in_a_dict, first_tasks): "first four tasks",
     (four_in_a_dict, all_tasks): "average over all tasks",
     (four_in_a_dict, unpaired): "mean over all seeds",
+    (four_in_a_dict, size_of_the_difference): "must come out below 0",
     (four_in_a_dict, always_shrink): "every condition the same numbers",
 }

@@ -257,6 +257,18 @@ class EmptiesTheOptimizer(Intervention):
         s.reset_optimizer()
 
 
+@dataclass(frozen=True)
+class ChangesTheRate(Intervention):
+    keep: float = 0.4
+    noise: float = 0.1
+
+    def at_task(self, s, mem):
+        fresh = s.fresh().weights
+        for name in s.weights.layout.connections:
+            s.weights[name].mul_(self.keep).add_(fresh[name], alpha=self.noise)
+        s.lr.mul_(0.5)
+
+
 RIGHT = (InPlace, Copies, Slices, OwnDraws)
 WRONG = {
     ForgetsToPerturb: "nothing is added",
@@ -274,5 +286,6 @@ WRONG = {
     Convex: "1 - keep of the fresh network",
     HardCoded: "use self.keep",
     MixesNorms: "gains and offsets",
+    ChangesTheRate: "learning rate changes",
     EmptiesTheOptimizer: "optimizer's memory changes",
 }

@@ -224,6 +224,19 @@ def resets_the_next_bias(incoming, outgoing, optimizer, units, fresh):
         optimizer.state[outgoing.weight][part][:, units] = 0
 
 
+def restarts_the_count(incoming, outgoing, optimizer, units, fresh):
+    with torch.no_grad():
+        incoming.weight[units] = fresh.weight[units]
+        incoming.bias[units] = 0
+        outgoing.weight[:, units] = 0
+    for part in ("exp_avg", "exp_avg_sq"):
+        optimizer.state[incoming.weight][part][units] = 0
+        optimizer.state[incoming.bias][part][units] = 0
+        optimizer.state[outgoing.weight][part][:, units] = 0
+    for parameter in (incoming.weight, incoming.bias, outgoing.weight):
+        optimizer.state[parameter]["step"].zero_()
+
+
 RIGHT = (by_mask, by_where, one_by_one, by_product)
 WRONG = {
     keeps_incoming: "incoming weights stay",
@@ -241,5 +254,6 @@ WRONG = {
     forgets_whole_tensors: "forgot other units",
     rebinds: "is a new tensor",
     ignores_the_mask: "not to be recycled",
+    restarts_the_count: "Adam's step has changed",
     resets_the_next_bias: "next layer's bias",
 }
