@@ -12,6 +12,7 @@ from plastlab.errors import check_choice, check_number, check_type
 from plastlab.frontend import Manners
 from plastlab.screen import headless
 
+OUTCOME = "What came out:"
 WAITING = "Commit or skip above to see what happened."
 NOT_ASKED = "(Nobody was asked here: run the cell in JupyterLab to commit to an answer.)"
 
@@ -101,8 +102,8 @@ class Guess:
         if truth is not None:
             self.truth = self._checked(truth)
         if headless() or not self.open:
-            if not headless():
-                print(self.sentence())
+            # JupyterLab shows the first line of an output that it hides: it must give nothing away.
+            print(OUTCOME if headless() else self.sentence())
             display(*content)
             return
         line, output = widgets.HTML(WAITING), widgets.Output()

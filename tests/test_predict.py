@@ -137,7 +137,8 @@ def test_where_nobody_is_asked_everything_is_shown_at_once(monkeypatch):
     NotebookClient(notebook, kernel_name="python3").execute()
     asked, shown, counted = [cell.outputs for cell in notebook.cells]
     assert asked[0].text.startswith("Share right\n(Nobody was asked here")
-    assert [output.data["text/plain"] for output in shown][1] == "3.5"
-    assert shown[0].data["text/markdown"] == "a *figure*"
+    assert shown[0].text == "What came out:\n"
+    assert shown[1].data["text/markdown"] == "a *figure*"
+    assert shown[2].data["text/plain"] == "3.5"
     assert counted[0].text == "You have not committed to an answer yet.\n"
     assert counted[1].data["text/plain"] == "False"

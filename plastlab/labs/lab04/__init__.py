@@ -12,12 +12,12 @@ __all__ = ["task_1", "task_2", "task_3", "task_4", "task_5"]
 
 
 def task_1(method: type) -> None:
-    """Shrink and perturb, on one small ReLU network with three seeds and the default settings: when
-    it acts, what it multiplies, what it adds, where, and that three draws differ.
+    """Shrink and perturb, on one small ReLU network with eight seeds and the default settings: when
+    it acts, what it multiplies, what it adds, where, that draws differ, and that they come again.
 
     Not covered: other settings, other networks, the optimizer.
     """
-    covers = "when it acts, what it shrinks, what it adds, and that layers and seeds draw their own"
+    covers = "when it acts, what it shrinks, what it adds, that draws differ and can be repeated"
     report("4.1", covers, lambda: mixing.examine(method))
 
 
