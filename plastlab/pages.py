@@ -178,7 +178,7 @@ def contents(pages: list[Page], index: Path) -> str:
 
 def _minutes(page: Page, record: Record) -> str:
     reading = max(1, round(words(page) / WORDS_PER_MINUTE))
-    computing = f", {max(1, round(record.seconds))} s to compute" if record.seconds else ""
+    computing = f", {max(1, round(record.seconds))} s to compute" if record.code else ""
     return f"{reading} min to read{computing}"
 
 

@@ -7,13 +7,13 @@ import pytest
 
 from plastlab.condition import Condition
 from plastlab.data import Mnist1d
-from plastlab.nets import MLP
+from plastlab.nets import MLP, ConvNet1d
 from plastlab.optim import SGD, Adam
 from plastlab.run import cut
 from plastlab.streams import RandomLabels
 
 STREAM = RandomLabels(Mnist1d(examples=128))
-SMALL, MIDDLE = MLP(width=32), MLP(width=100)
+SMALL, MIDDLE, CONV = MLP(width=32), MLP(width=100), ConvNet1d()
 
 
 def parts(conditions, seeds, workers):
@@ -35,11 +35,17 @@ def test_every_condition_and_seed_is_in_exactly_one_part(count, seeds, workers):
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
-@pytest.mark.parametrize("count", [1, 5])
-def test_each_core_gets_as_much(count, workers):
-    found = parts(same(count), 16, workers)
+@pytest.mark.parametrize(("count", "net"), [(1, CONV), (4, MIDDLE), (8, SMALL)])
+def test_each_core_gets_as_much(count, net, workers):
+    found = parts(same(count, net=net), 16, workers)
     assert len(found) % workers == 0
     assert len({len(part) for part in found}) == 1
+
+
+def test_small_networks_stay_together_where_threads_would_wait_for_each_other():
+    assert len(parts(same(1), 16, workers=2)) == 1
+    assert len(parts(same(5), 16, workers=8)) == 2
+    assert len(parts(same(1, net=CONV), 16, workers=4)) == 4
 
 
 def test_architectures_and_kinds_of_optimizers_do_not_mix():

@@ -1,6 +1,7 @@
 """Live training: histories and sessions without widgets, and the panel's buttons and knobs."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -33,6 +34,12 @@ def record(training):
 
 def curve(history):
     return Picture([Line(history.step, history["accuracy"], label="accuracy")], x="update")
+
+
+def in_a_loop_of_its_own(reader):
+    """Run a coroutine to its end; on a thread, since browser tests leave a loop on this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, reader).result()
 
 
 def test_a_history_gives_back_rows():
@@ -114,7 +121,7 @@ def test_play_pause_reset_and_the_knobs_act_on_the_training():
         panel.reset()
         assert len(panel.session.history) == 1 and panel.chart.status == "0 updates, paused"
 
-    asyncio.run(reader())
+    in_a_loop_of_its_own(reader())
 
 
 def test_an_error_while_training_stops_it_and_is_shown():
@@ -132,7 +139,7 @@ def test_an_error_while_training_stops_it_and_is_shown():
         assert panel.chart.problem == "ArithmeticError: the loss is nan"
         assert panel.chart.status.endswith("paused")
 
-    asyncio.run(reader())
+    in_a_loop_of_its_own(reader())
 
 
 def test_a_page_without_a_front_end_shows_a_network_that_has_trained(monkeypatch):
