@@ -34,8 +34,8 @@ class Module:
     """Your own network: `factory(inputs, outputs)` makes one `torch.nn.Module` that maps
     [B, inputs] to [B, outputs].
 
-    It trains on the same rows, with the same optimizers and interventions, at half to four fifths
-    of the speed of the built-in specs. The outputs of its activation modules, in the order in
+    It trains on the same rows, with the same optimizers and interventions, at about a third of
+    the speed of the built-in specs. The outputs of its activation modules, in the order in
     which they run, are its hidden activations. In a plain `nn.Sequential` of Linear layers and
     activations the hidden units are found by themselves; elsewhere give `units`, pairs of
     parameter prefixes (the layer that feeds the units, the layer that reads them), for methods
