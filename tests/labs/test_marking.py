@@ -4,6 +4,7 @@ import sys
 
 import nbformat
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from nbformat.v4 import new_code_cell, new_notebook
 
 from plastlab import rng
@@ -37,7 +38,7 @@ def test_a_wrong_answer_is_told_the_rivals_sentence_or_the_first_case(answer, se
 
 
 def test_a_misconception_is_shown_without_a_traceback():
-    shell = pytest.importorskip("IPython").core.interactiveshell.InteractiveShell()
+    shell = InteractiveShell()
     shown = []
     shell._showtraceback = lambda kind, error, lines: shown.extend(lines)
     shell.run_cell("from plastlab.labs import expect\nexpect(1 == 2, 'One is not two.')")
