@@ -17,6 +17,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
+from plastlab.backmatter import tables
 from plastlab.machine import speed
 from plastlab.pages import Page, Record, assemble, contents, find_pages, read_notebook
 from plastlab.requirements import ROOT
@@ -25,8 +26,8 @@ CELL_SECONDS = 600
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_TEXT = "Run this cell to use its controls."
 # Modules that no chapter calls: a change in them leaves every output as it is.
-COMMANDS = {"__main__", "bench", "book", "catalogue", "cli", "course", "doctor", "ledger"}
-COMMANDS |= {"machine", "pages", "release", "start", "tournament"}
+COMMANDS = {"__main__", "backmatter", "bench", "book", "catalogue", "cli", "course", "doctor"}
+COMMANDS |= {"ledger", "machine", "pages", "release", "start", "tournament"}
 # What would make a build differ from the book, or make it talk to a front end that is not there.
 LEFT_OUT = {"JPY_SESSION_NAME", "PLASTLAB_FIRST_SEED", "PLASTLAB_SEEDS"}
 
@@ -51,8 +52,12 @@ def main(args: argparse.Namespace) -> int:
                 print(f"{page.source.name}: {build(page, force=args.force)}", flush=True)
         if args.check:
             faults += check_contents(everything, index)
+            faults += check_tables(ROOT)
         else:
             index.write_text(contents(everything, index), encoding="utf-8")
+            if not args.names:
+                for path, text in tables(ROOT).items():
+                    path.write_text(text, encoding="utf-8")
     except (RuntimeError, ValueError) as error:
         faults = [str(error)]
     print("\n".join(faults) or f"{len(pages)} pages agree with their notebooks")
@@ -189,6 +194,15 @@ def check_contents(pages: list[Page], index: Path) -> list[str]:
     """One line if the contents page is not what a build would write."""
     fresh = contents(pages, index) == index.read_text(encoding="utf-8")
     return [] if fresh else [f"{index.name} is out of date: run make book"]
+
+
+def check_tables(root: Path) -> list[str]:
+    """One line for each table of the back matter that is not what a build would write."""
+    return [
+        f"{path.name} is out of date: run make book"
+        for path, text in tables(root).items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:

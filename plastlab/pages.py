@@ -68,13 +68,19 @@ class Record:
 
 @dataclass(frozen=True)
 class Front:
-    """What a source's YAML header says under "plastlab": the part of the book it belongs to, one
-    line about it for the contents page, the three things a reader will be able to do, papers."""
+    """What a source's YAML header says under "plastlab".
+
+    The part of the book it belongs to, one line about it for the contents page, the three things a
+    reader will be able to do, papers; and for the generated tables of the back matter, the
+    statements about the field that it shows and the papers whose findings it tests.
+    """
 
     part: str
     about: str
     aims: list[str]
     papers: list[str] = field(default_factory=list)
+    statements: list[dict[str, str]] = field(default_factory=list)
+    replications: list[dict[str, str]] = field(default_factory=list)
 
 
 def find_pages(root: Path) -> list[Page]:
@@ -100,7 +106,7 @@ def front(page: Page) -> Front:
     except TypeError as error:
         raise ValueError(
             f"the YAML header of {page.source.name} must hold plastlab: part, about, aims and, if "
-            f"you like, papers; got {', '.join(given) or 'nothing'}."
+            f"you like, papers, statements and replications; got {', '.join(given) or 'nothing'}."
         ) from error
     if len(header.aims) != 3:
         raise ValueError(f"{page.source.name}: aims must be three lines; got {len(header.aims)}.")
