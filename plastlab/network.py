@@ -1,6 +1,6 @@
 """R networks of one architecture, trained as one: weights as rows, forward, backward."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,10 @@ class Pass:
     before: list[Tensor] | None = None
 
 
+SHOWN = 2**11  # examples that are shown at once: with more, new memory costs more than the work
+TRAINING = 0.1  # share by which running statistics move to each batch's, as in torch.nn
+
+
 class Network:
     """R networks of one architecture. `weights` are their parameters, as rows; `buffers` are values
     that belong to them and are never trained, such as running statistics."""
@@ -110,14 +114,23 @@ class Network:
         """Networks of this architecture with other weights and buffers."""
         return Network(self.layers, self.units, weights, buffers)
 
-    def forward(self, x: Tensor, before: bool = False) -> Pass:
+    def forward(self, x: Tensor, before: bool = False, rate: float | None = None) -> Pass:
         """Inputs [R, B, features] through the network, by differentiable torch operations; with
-        `before`, preactivations are kept too."""
-        h, saved, trace = x.mT, [], Trace(before=[] if before else None)
+        `before`, preactivations are kept too. A `rate` is given in training: batch normalization
+        then uses this batch's statistics, and its running ones move to them by that share."""
+        h, saved, trace = x.mT, [], Trace(before=[] if before else None, rate=rate)
         for layer, own in zip(self.layers, self._bound, strict=True):
             h, kept = layer.forward(own, h, trace)
             saved.append(kept)
         return Pass(h, trace.hidden, saved, trace.before)
+
+    def walk(self, x: Tensor, rate: float | None = None) -> Iterator[tuple[Layer, Tensor, Tensor]]:
+        """The same way layer by layer: each one with what goes in and what comes out."""
+        h, trace = x.mT, Trace(rate=rate)
+        for layer, own in zip(self.layers, self._bound, strict=True):
+            y, _ = layer.forward(own, h.clone(), trace)  # some work in place
+            yield layer, h, y
+            h = y
 
     def gradient(self, x: Tensor, slope: Callable[[Tensor], Tensor]) -> Rows:
         """Gradient of any loss on inputs x [R, B, features], given `slope`, which maps the logits
@@ -159,3 +172,34 @@ class GradientRoom:
     def __init__(self, network: Network) -> None:
         self.rows = Rows.zeros(network.weights.layout, len(network.weights.flat))
         self.bound = network._bind(self.rows, None)
+
+
+class Look:
+    """Forward passes on many examples, again and again: a few replicas at a time, into memory that
+    is kept. New memory for all activations at once would take twice as long as the products."""
+
+    def __init__(self) -> None:
+        self._kept: Pass | None = None
+
+    def __call__(self, network: Network, x: Tensor) -> Pass:
+        """The networks' answers to inputs x [R, B, features], for reading: the next look writes
+        over them."""
+        count, few = len(x), max(1, SHOWN // x.shape[1])
+        if count <= few:
+            return network.forward(x)
+        for start in range(0, count, few):
+            rows = slice(start, start + few)
+            passed = network.select(rows).forward(x[rows])
+            kept = self._room(passed, count)
+            kept.logits[rows] = passed.logits
+            for whole, part in zip(kept.hidden, passed.hidden, strict=True):
+                whole[rows] = part
+        return kept
+
+    def _room(self, like: Pass, count: int) -> Pass:
+        """Memory for `count` replicas' answers, new if these are of another shape."""
+        shape = (count, *like.logits.shape[1:])
+        if self._kept is None or self._kept.logits.shape != shape:
+            hidden = [h.new_empty(count, *h.shape[1:]) for h in like.hidden]
+            self._kept = Pass(like.logits.new_empty(shape), hidden, None)
+        return self._kept

@@ -16,7 +16,6 @@ Tensor = torch.Tensor
 _LIBRARIES = ThreadpoolController().select(user_api="blas")
 
 
-@np.errstate(all="ignore")  # a replica that diverges is reported at the end, not here
 def product(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
     """a @ b, written into `out` if given; by torch where autograd may want to follow."""
     if out is None:
@@ -31,14 +30,15 @@ def product(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
 def one_thread() -> Iterator[None]:
     """One thread for products and for all of torch inside, the caller's number again outside.
 
-    Tiny tensors are many times slower with more on a busy machine. Denormal numbers are flushed
-    to zero: a dead unit's Adam moments decay into them and would slow the optimizer.
+    Tiny tensors are many times slower with more on a busy machine. NumPy does not warn of numbers
+    that overflow: a replica that diverges is reported at the end of its run. Denormal numbers are
+    flushed to zero: a dead unit's Adam moments decay into them and would slow the optimizer.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     try:
-        with _LIBRARIES.limit(limits=1):
+        with _LIBRARIES.limit(limits=1), np.errstate(all="ignore"):
             yield
     finally:
         torch.set_num_threads(before)

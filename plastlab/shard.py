@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from plastlab.condition import Condition
-from plastlab.interventions.base import Event, Intervention
-from plastlab.network import Network, Pass
+from plastlab.interventions.base import Act, Intervention
+from plastlab.network import TRAINING, Look, Network, Pass
 from plastlab.probes import Probe, online, probe_name
 from plastlab.rows import Rows
 from plastlab.state import State
@@ -98,6 +98,7 @@ class Shard:
                 self.blocks[name] = Block(condition, state)
                 self.blocks[name].act("at_start")
         self._online = [p for p in probes if isinstance(p, online)]
+        self._answer = Look()
         self._tally: dict[Probe, tuple[Tensor, int]] = {}
         self._load_task()
 
@@ -134,8 +135,8 @@ class Shard:
         """Which replicas' weights are finite numbers, by condition: bool [S] each."""
         return self._split(torch.isfinite(self.network.weights.flat).all(1))
 
-    def apply(self, intervention: Event, name: str) -> None:
-        """Let an event act once on a condition, now, judged by the batch that was seen last."""
+    def apply(self, intervention: Act, name: str) -> None:
+        """Let an act happen once to a condition, now, judged by the batch that was seen last."""
         self._look_back()
         with torch.no_grad():
             intervention.act(self.blocks[name].state)
@@ -173,7 +174,7 @@ class Shard:
 
     def _update(self) -> None:
         """One update: batch, forward, gradient, optimizer, and the interventions' moments."""
-        x, y, passed = self._batch()
+        x, y, passed = self._batch(TRAINING)
         self._see(x, y, passed)
         self._tally_online()
         slope = self.stream.data.loss.gradient(passed.logits, y)
@@ -186,14 +187,15 @@ class Shard:
             state.step, state.task_step = self.step, self._next
         self._act("after_step")
 
-    def _batch(self) -> tuple[Tensor, Tensor, Pass]:
-        """The next batch, and what the networks say to it."""
+    def _batch(self, rate: float) -> tuple[Tensor, Tensor, Pass]:
+        """The next batch, and what the networks say to it in training; running statistics move by
+        `rate`."""
         pick, batch = self._order[self._next], self.stream.batch
         x = self._examples.index_select(0, pick).view(-1, batch, self._examples.shape[1])
         y = self._targets.index_select(0, pick)
         y = _batch_last(y.view(-1, batch, *y.shape[1:]))
         with torch.set_grad_enabled(self.network.needs_graph):
-            return x, y, self.network.forward(x)
+            return x, y, self.network.forward(x, rate=rate)
 
     def _backward(self, passed: Pass, slope: Tensor) -> None:
         """Gradients of the losses and of the penalties."""
@@ -232,7 +234,7 @@ class Shard:
         if self._looked_at == self.step:
             return
         with torch.no_grad():
-            passed = self._answering().forward(self._shown[0])
+            passed = self._answer(self._answering(), self._shown[0])
         for state in self._states:
             state.see(*self._shown, passed, self.step, self.task)
         self._looked_at = self.step
@@ -251,7 +253,7 @@ class Shard:
     def _look_back(self) -> None:
         """Show the last batch to the states again, as it was before its update."""
         if self.step == 0:
-            self._last_batch = self._batch()
+            self._last_batch = self._batch(rate=0.0)
         self._see(*self._last_batch)
 
     def _read(self, probe: Probe) -> dict[str, np.ndarray]:

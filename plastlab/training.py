@@ -7,7 +7,7 @@ import numpy as np
 
 from plastlab.condition import Condition
 from plastlab.errors import check_choice, check_number, check_type
-from plastlab.interventions.base import Event, Intervention
+from plastlab.interventions.base import Act, Intervention
 from plastlab.probes import Probe, online
 from plastlab.probes import accuracy as accuracy_probe
 from plastlab.probes import loss as loss_probe
@@ -29,10 +29,11 @@ class Training:
     ) -> None:
         check_experiment(stream, conditions)
         self.stream, self.conditions, self.seeds = stream, tuple(conditions), resolve_seeds(seeds)
-        self._shards = [
-            Shard(stream, {name: conditions[name] for name in names}, self.seeds)
-            for names in alike(conditions)
-        ]
+        with one_thread():
+            self._shards = [
+                Shard(stream, {name: conditions[name] for name in names}, self.seeds)
+                for names in alike(conditions)
+            ]
 
     @property
     def step(self) -> int:
@@ -68,8 +69,7 @@ class Training:
                 "Training.measure looks at one moment; online probes average over a task. "
                 "Use run(), or read training.batch_accuracy after each update."
             )
-        with one_thread():
-            return self._gather(lambda shard: shard.measure(probe))
+        return self._gather(lambda shard: shard.measure(probe))
 
     @property
     def batch_loss(self) -> dict[str, np.ndarray]:
@@ -82,16 +82,17 @@ class Training:
         return self._gather(lambda shard: shard.batch(accuracy_probe))
 
     def apply(self, intervention: Intervention, condition: str | None = None) -> None:
-        """Let an event (a reset, a recycling) act once on the running networks, now: on one
+        """Let an act (a reset, a recycling) happen once on the running networks, now: on one
         condition, or on all of them."""
         remedy = "Give one that acts at a moment, such as FullReset() or ReDo(tau=0.0)."
-        check_type("Training.apply: intervention", intervention, Event, remedy)
+        check_type("Training.apply: intervention", intervention, Act, remedy)
         if condition is not None:
             check_choice("Training.apply: condition", condition, self.conditions)
-        for shard in self._shards:
-            for name in shard.names:
-                if condition in (None, name):
-                    shard.apply(intervention, name)
+        with one_thread():
+            for shard in self._shards:
+                for name in shard.names:
+                    if condition in (None, name):
+                        shard.apply(intervention, name)
 
     def set_lr(self, lr: float, condition: str | None = None) -> None:
         """Change the learning rate from the next update on."""
@@ -105,8 +106,9 @@ class Training:
 
     def _gather(self, read: Callable[[Shard], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
-        for shard in self._shards:
-            found |= read(shard)
+        with one_thread():
+            for shard in self._shards:
+                found |= read(shard)
         return {name: found[name] for name in self.conditions}
 
 
