@@ -28,10 +28,13 @@ aten = torch.ops.aten
 @dataclass
 class Trace:
     """What a forward pass leaves on its way: hidden activations and, if `before` is a list, the
-    preactivations they came from, in order of depth."""
+    preactivations they came from, in order of depth. And how it treats batch normalization: by
+    running statistics, or, with a `rate`, by those of the batch, to which the running ones then
+    move by that share."""
 
     hidden: list[Tensor] = field(default_factory=list)
     before: list[Tensor] | None = None
+    rate: float | None = None
 
 
 class Layer:

@@ -82,7 +82,7 @@ def _expert(
 ) -> tuple[Tensor, list[Any]]:
     """One expert on its slots [R, size, slots, B], which to its layers are just more examples."""
     h, saved = slots.flatten(2), []
-    inner = Trace(before=None if trace.before is None else [])
+    inner = Trace(before=None if trace.before is None else [], rate=trace.rate)
     for layer, own in zip(layers, parameters, strict=True):
         h, kept = layer.forward(own, h, inner)
         saved.append(kept)

@@ -138,8 +138,9 @@ class ModuleNetwork(Network):
         """Networks of this architecture with other weights."""
         return ModuleNetwork(self.module, self._make, self.units, weights)
 
-    def forward(self, x: Tensor, before: bool = False) -> Pass:
-        """Inputs [R, B, features] through every replica's module."""
+    def forward(self, x: Tensor, before: bool = False, rate: float | None = None) -> Pass:
+        """Inputs [R, B, features] through every replica's module, which has no running statistics
+        for a `rate`."""
         logits, *kept = vmap(self._one, randomness="error")(self._leaves.views, x)
         hidden, inputs = ([h.movedim(1, -1) for h in some] for some in kept)
         return Pass(logits.mT, hidden, (logits.mT, hidden), inputs if before else None)

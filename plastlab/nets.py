@@ -10,7 +10,7 @@ from plastlab.injection import with_injection
 from plastlab.layers import Layer, Linear, Reshape, Residual
 from plastlab.network import Network, Units
 from plastlab.noisy import with_noise
-from plastlab.normalization import INPUT_NORMS, LayerNorm
+from plastlab.normalization import INPUT_NORMS, BatchNorm, LayerNorm
 from plastlab.spectral import CHOICES, with_spectral_norm
 
 STARTS = ("he", "torch")
@@ -20,7 +20,8 @@ STARTS = ("he", "torch")
 class Architecture:
     """What all specs share. `start` is the initialization: "he" draws N(0, gain**2 / fan_in)
     and zero biases (He et al., 2015), "torch" as `torch.nn` does. `gain` is that of the hidden
-    layers, by default the activation's own; the output layer has gain 1.
+    layers, by default the activation's own; the output layer has gain 1. `layer_norm` or
+    `batch_norm` puts such a layer before each activation.
     Without `bias` the hidden layers have none; the output layer always has one. `noise` above 0
     makes the matrices noisy (see `noisy.NoisyLinear`; convolutions stay), and the last `injected`
     layers are built so that plasticity can be injected into them (see `injection.Injected`).
@@ -31,6 +32,7 @@ class Architecture:
 
     activation: str = "relu"
     layer_norm: bool = False
+    batch_norm: bool = False
     start: str = "he"
     gain: float | None = None
     bias: bool = True
@@ -42,7 +44,13 @@ class Architecture:
     def __post_init__(self) -> None:
         name = type(self).__name__
         check_choice(f"{name}.activation", self.activation, ACTIVATIONS)
-        check_type(f"{name}.layer_norm", self.layer_norm, bool, "Give True or False.")
+        for norm in ("layer_norm", "batch_norm"):
+            check_type(f"{name}.{norm}", getattr(self, norm), bool, "Give True or False.")
+        if self.layer_norm and self.batch_norm:
+            raise ValueError(
+                f"{name}: layer_norm and batch_norm cannot go together: they stand in the same "
+                "place. Set one of them to False."
+            )
         check_choice(f"{name}.start", self.start, STARTS)
         if self.gain is not None:
             check_number(f"{name}.gain", self.gain, 0, low_open=True)
@@ -79,10 +87,15 @@ class Architecture:
         """Features a unit: 2 for CReLU and Fourier features, else 1."""
         return 2 if ACTIVATIONS[self.activation].doubles else 1
 
+    def norm(self, units: int) -> list[Layer]:
+        """The normalization that was asked for, if any."""
+        if self.batch_norm:
+            return [BatchNorm(units)]
+        return [LayerNorm(units)] if self.layer_norm else []
+
     def nonlinearity(self, units: int) -> list[Layer]:
-        """The layers between one matrix and the next: LayerNorm if asked for, an activation."""
-        norm = [LayerNorm(units)] if self.layer_norm else []
-        return [*norm, ACTIVATIONS[self.activation](units)]
+        """The layers between one matrix and the next: a norm if asked for, an activation."""
+        return [*self.norm(units), ACTIVATIONS[self.activation](units)]
 
     def layers(self, inputs: int, outputs: int) -> tuple[list[Layer], list[Units]]:
         """The layers, and which parameters belong to which hidden unit."""
@@ -137,7 +150,9 @@ class MLP(Architecture):
 class ResidualMLP(Architecture):
     """A matrix to `width` features, `blocks` of h + W2 f(W1 norm(h)), a norm, an output matrix.
 
-    With `layer_norm` (the default) each block and the output see normalized features (pre-norm).
+    With `layer_norm` (the default) each block and the output see normalized features (pre-norm);
+    for `batch_norm`, set it to False. `branch` is the gain with which W2 starts: 0 starts each
+    block as the identity, as SkipInit does with a factor of its own.
     The hidden units are those inside the blocks, `expansion` * width each; the stream of features
     that the skips carry has none of its own. With expansion 4 and input_norm="running" it is the
     network of SimBa, but for the start.
@@ -149,15 +164,22 @@ class ResidualMLP(Architecture):
     width: int = 64
     blocks: int = 3
     expansion: int = 1
+    branch: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_number("ResidualMLP.branch", self.branch, 0)
+        if self.start != "he" and self.branch != 1:
+            raise ValueError(
+                f"ResidualMLP: branch={self.branch!r} and start={self.start!r} cannot go together: "
+                'only the start "he" has gains. Leave one of them out.'
+            )
         for setting in ("width", "blocks", "expansion"):
             check_number(f"ResidualMLP.{setting}", getattr(self, setting), 1, integer=True)
 
     def layers(self, inputs: int, outputs: int) -> tuple[list[Layer], list[Units]]:
         """Linear, blocks, (LayerNorm,) Linear."""
-        norm = [LayerNorm(self.width)] if self.layer_norm else []
+        norm, last = self.norm(self.width), self.branch if self.start == "he" else None
         n, inner = len(norm), self.width * self.expansion
         layers: list[Layer] = [Linear(inputs, self.width, self.last_gain, True, self.bias)]
         units = []
@@ -167,7 +189,7 @@ class ResidualMLP(Architecture):
                     *norm,
                     Linear(self.width, inner, self.hidden_gain, bias=self.bias),
                     ACTIVATIONS[self.activation](inner),
-                    Linear(inner * self.copies, self.width, self.last_gain, bias=self.bias),
+                    Linear(inner * self.copies, self.width, last, bias=self.bias),
                 )
             )
             own = per_unit_names(layers[block].layers, n, f"{block}.")

@@ -48,6 +48,65 @@ class LayerNorm(Layer):
         return back.mT.reshape(scaled.shape)
 
 
+class BatchNorm(Layer):
+    """Normalizes each unit over the examples of the batch (and positions, of a channel), then
+    scales by gain and shifts by offset.
+
+    In training, which is a forward pass with a rate, mean and variance are those of the batch, and
+    the running ones, which are buffers, move to them by that share. Otherwise the running ones are
+    used, so an answer does not depend on what else is asked. As `torch.nn.BatchNorm1d`, whose
+    running variance is the unbiased one, too.
+
+    Source: Ioffe and Szegedy (2015), algorithms 1 and 2.
+    """
+
+    epsilon = 1e-5
+
+    def __init__(self, units: int) -> None:
+        self.shapes = {"weight": (units,), "bias": (units,)}
+        self.buffers = {"mean": (units,), "variance": (units,)}
+        self.per_unit = ("weight", "bias")
+
+    def start(self, name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        """Gain and variance one, offset and mean zero."""
+        return torch.ones(shape) if name in ("weight", "variance") else torch.zeros(shape)
+
+    def forward(self, parameters: Any, h: Tensor, trace: Trace) -> tuple[Tensor, Any]:
+        """Same shape in and out."""
+        weight, bias, *running = parameters
+        mean, variance = running if trace.rate is None else _batch(h, running, trace.rate)
+        rstd = (variance + self.epsilon).rsqrt()
+        scaled = (h - per_unit(mean, h)) * per_unit(rstd, h)
+        y = torch.addcmul(per_unit(bias, h), scaled, per_unit(weight, h))
+        return y, (scaled, rstd, trace.rate is not None)
+
+    def backward(
+        self, parameters: Any, room: Any, saved: Any, slope: Tensor, extra: list[Tensor | None]
+    ) -> Tensor:
+        """Same shape in and out; the batch's own statistics pass gradients on, too."""
+        scaled, rstd, own = saved
+        units = slope.shape[:2]
+        torch.sum((slope * scaled).reshape(*units, -1), 2, out=room[0])
+        torch.sum(slope.reshape(*units, -1), 2, out=room[1])
+        factor = per_unit(parameters[0] * rstd, slope)
+        if not own:
+            return slope * factor
+        count = slope[0, 0].numel()
+        through = scaled * per_unit(room[0] / count, slope) + per_unit(room[1] / count, slope)
+        return (slope - through) * factor
+
+
+def _batch(h: Tensor, running: list[Tensor], rate: float) -> tuple[Tensor, Tensor]:
+    """Each unit's mean and variance in this batch [R, units], to which the running ones move."""
+    flat = h.reshape(*h.shape[:2], -1)
+    variance, mean = torch.var_mean(flat, 2, correction=0)
+    count = flat.shape[2]
+    with torch.no_grad():
+        running[0].lerp_(mean, rate)
+        running[1].lerp_(variance * (count / max(count - 1, 1)), rate)
+    return mean, variance
+
+
 class NormalizedInputs(Layer):
     """A network's first layer, which sees its inputs [R, features, B] normalized. Base of the two
     ways to do that; as it stands, it changes nothing."""

@@ -10,6 +10,7 @@ from plastlab.errors import check_choice, check_number, check_type
 from plastlab.nets import MLP, Architecture
 from plastlab.products import one_thread
 from plastlab.rng import normal, resolve_seeds
+from plastlab.shaping import ShapedMLP
 from plastlab.theory import Signals
 
 Tensor = torch.Tensor
@@ -45,7 +46,14 @@ class Propagation:
             ValueError: the network is no plain MLP, to which the theory applies.
         """
         check_choice("Propagation.expected: quantity", quantity, QUANTITIES)
-        net, depth = self.net, len(self.layers)
+        arguments = (self.cosine,) if quantity == "correlation" else ()
+        return getattr(self._signals(), quantity)(len(self.layers), *arguments)
+
+    def _signals(self) -> Signals:
+        """The theory of the network."""
+        net = self.net
+        if isinstance(net, ShapedMLP) and not (net.batch_norm or net.layer_norm):
+            return net.signals
         settings = {name: getattr(net, name) for name in ("activation", "start", "gain", "bias")}
         if not isinstance(net, MLP) or net != MLP(net.width, net.depth, **settings):
             raise ValueError(f"Propagation.expected: the theory is of plain MLPs; got {net!r}.")
@@ -53,9 +61,7 @@ class Propagation:
             gain, bias_std = 3**-0.5, (3 * net.width) ** -0.5 if net.bias else 0.0
         else:
             gain, bias_std = net.hidden_gain, 0.0
-        signals = Signals(net.activation, gain, bias_std)
-        arguments = (self.cosine,) if quantity == "correlation" else ()
-        return getattr(signals, quantity)(depth, *arguments)
+        return Signals(net.activation, gain, bias_std)
 
     def error(self, quantity: str) -> np.ndarray:
         """How far the measured is from the expected [S, L]: the difference of cosines, or of
@@ -78,7 +84,8 @@ def propagate(
     """Send pairs of inputs through newly drawn networks, and a random gradient back.
 
     The inputs have mean square 1 and the two of a pair the given `cosine`, both exactly. The
-    gradient for the ten outputs is standard normal.
+    gradient for the ten outputs is standard normal. Batch normalization is as in training, over all
+    the inputs.
 
     Source: Glorot and Bengio (2010), who look at the two sizes layer by layer; Poole et al. (2016)
     for the correlation.
@@ -90,7 +97,7 @@ def propagate(
     seeds = resolve_seeds(seeds)
     network = net.build(inputs, 10, seeds, "start")
     x = pairs_at(cosine, inputs, pairs, seeds).requires_grad_()
-    passed = network.forward(x, before=True)
+    passed = network.forward(x, before=True, rate=0.0)
     slope = normal(passed.logits.shape[1:], seeds, "slope")
     slopes = torch.autograd.grad(passed.logits, passed.before, slope)
     before = [z.detach() for z in passed.before]

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import stdtrit
+from scipy.stats import rankdata
 
 from plastlab.errors import check_number
 
@@ -75,6 +77,25 @@ def interquartile_mean(values: Iterable[float]) -> float:
         raise ValueError(f"values must be numbers, at least one of them; got {values}.")
     cut = len(values) // 4
     return float(values[cut : len(values) - cut].mean())
+
+
+def rank_correlation(first: ArrayLike, second: ArrayLike) -> np.ndarray:
+    """Spearman's correlation of `first` and `second`, row by row [S, T] -> [S]; 0 where one of them
+    does not change.
+
+    Raises:
+        ValueError: shapes that differ or are not [S, T].
+    """
+    first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    if first.ndim != 2 or first.shape != second.shape:
+        shapes = f"{list(first.shape)} and {list(second.shape)}"
+        raise ValueError(f"first and second must both have the shape [S, T]; got {shapes}.")
+    x, y = (
+        each - each.mean(1, keepdims=True)
+        for each in (rankdata(v, axis=1) for v in (first, second))
+    )
+    size = np.sqrt((x**2).sum(1) * (y**2).sum(1))
+    return np.divide((x * y).sum(1), size, out=np.zeros(len(x)), where=size > 0)
 
 
 def rounded(effect: float, low: float, high: float) -> tuple[str, str, str]:

@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 
 from plastlab import data
 from plastlab.data import (
+    Cart,
     Data,
     Digits,
     Gaussian,
@@ -17,6 +18,7 @@ from plastlab.data import (
     Mnist1d,
     Problem,
     RandomTargets,
+    Recall,
     TeacherRegression,
 )
 from plastlab.losses import CrossEntropy, SquaredError
@@ -70,6 +72,8 @@ def test_a_seeds_problem_is_its_own_whoever_asks(kind):
 def test_inputs_are_centered_with_unit_variance(kind):
     settings = {"separation": 0.0} if kind is Gaussian else {}
     x = sized(kind, 1400, **settings).draw((0,)).x
+    if kind in (Recall, Cart):  # symbols, and noise of a size that is a setting; states
+        return
     if kind is LTURegression:  # bits, which have mean and deviation of a half
         x = 2 * x - 1
     assert x.mean().abs() < 0.02
@@ -190,3 +194,31 @@ def test_random_targets_are_normal_and_say_nothing_about_the_inputs_of_another_p
     assert torch.equal(problem.x, problem.x_test)
     assert (base.inputs, base.outputs, base.grid) == (64, 2, (8, 8))
     assert isinstance(base.loss, SquaredError)
+
+
+def test_the_cart_comes_to_rest_soonest_by_the_class():
+    """Full push, one switch: from there the class at each moment, followed, ends at rest."""
+    x, v, step = 4.0, -0.5, 1e-3
+    for _ in range(20_000):
+        push = -1.0 if x + v * abs(v) / 2 > 0 else 1.0
+        x, v = x + step * v, v + step * push
+        if abs(x) + abs(v) < 0.01:
+            break
+    assert abs(x) + abs(v) < 0.01
+    problem = Cart(50).draw((0,))
+    states, left = problem.x[0].numpy(), problem.y[0].numpy()
+    assert [a + b * abs(b) / 2 > 0 for a, b in states] == list(left == 1)
+
+
+def test_the_carts_ceilings_are_those_of_many_states():
+    cart = Cart(examples=100_000)
+    (x,), (y,) = (part.numpy() for part in (cart.draw((3,)).x, cart.draw((3,)).y))
+    size = np.linalg.norm(x, axis=1)
+    assert size.min() >= cart.low * 0.999
+    assert size.max() <= cart.high * 1.001
+    bins = ((np.arctan2(x[:, 1], x[:, 0]) / np.pi + 1) * 50).astype(int) % 100
+    found = np.array([y[bins == b].mean() for b in range(100)])
+    likely = np.maximum(found, 1 - found) @ np.bincount(bins, minlength=100) / len(y)
+    assert likely == pytest.approx(cart.ceiling("direction"), abs=0.01)
+    ordered = y[x[:, 0] > x[:, 1]].mean()
+    assert max(ordered, 1 - ordered) == pytest.approx(cart.ceiling("order"), abs=0.01)

@@ -13,11 +13,12 @@ FLOORS = """
 0 requirements machine errors screen palette axis references
 0 rng stats losses theory products data
 1 rows layers convolution pooling spectral normalization pointwise parametric activations network
-1 noisy injection mixture nets convnets modules optim muon
+1 noisy injection mixture nets stretched shaping convnets recurrent attention modules optim muon
 2 state streams
-3 probes interventions
-4 condition shard training cache result run propagation
-5 claims plots marks still picture history release pages
+3 probes interventions starts clones gauss_newton recycling
+4 condition shard training cache result run
+4 grid propagation residuals shattering boundary forgetting
+5 claims plots marks still picture history release pages backmatter
 6 controls chart frontend explore live predict labs
 6 start doctor cells engines bench ledger tournament catalogue book course
 7 cli __main__ __init__

@@ -119,6 +119,55 @@ def test_shrink_and_perturb_std_follows_the_formula(keep, noise):
     np.testing.assert_allclose(settled, noise / math.sqrt(1 - keep**2))
 
 
+def test_a_reset_of_chosen_matrices_leaves_the_others_and_their_memory_alone():
+    shard, state = running(Condition(Adam(0.01), MLP(width=6, depth=2, layer_norm=True)))
+    before, moments = state.weights.clone(), state._memory.m.clone()
+    shard.apply(FullReset(only=1), "a")
+    fresh = state.fresh().weights
+    renewed = {"3.weight", "3.bias", "4.weight", "4.bias"}
+    for name, view in state.weights.views.items():
+        expected = fresh if name in renewed else before
+        assert torch.equal(view, expected[name]), name
+    forgotten = state.weights.mask(tuple(renewed)).expand_as(moments)
+    assert torch.equal(state._memory.m[~forgotten], moments[~forgotten])
+    assert not state._memory.m[forgotten].any()
+
+
+def test_all_matrices_chosen_one_by_one_are_all_layers():
+    net = Condition(Adam(0.01), MLP(width=6, depth=2))
+    (one, mine), (other, yours) = running(net), running(net)
+    for number in (2, 0, 1):
+        one.apply(FullReset(only=number), "a")
+    other.apply(FullReset(layers=3), "a")
+    assert torch.equal(mine.weights.flat, yours.weights.flat)
+
+
+def test_a_wrong_choice_of_matrices_says_what_to_do():
+    with pytest.raises(ValueError, match="FullReset.only must be .* at least 0; got -1"):
+        FullReset(only=-1)
+    with pytest.raises(ValueError, match="layers or only, not both; got layers=1"):
+        FullReset(layers=1, only=0)
+    shard, _ = running(Condition(Adam(0.01), MLP(width=6)))
+    with pytest.raises(ValueError, match="FullReset.only must be .* at most 2; got 7"):
+        shard.apply(FullReset(only=7), "a")
+
+
+@pytest.mark.parametrize(("keep", "noise"), [(0.4, 0.1), (0.8, 0.6), (0.0, 1.0), (1.0, 0.3)])
+def test_shrink_and_perturb_cosine_is_that_of_large_vectors_mixed_by_hand(keep, noise):
+    draws = np.random.default_rng(0)
+    start = draws.normal(size=10**6)
+    weights, found = start, []
+    for _ in range(4):
+        weights = keep * weights + noise * draws.normal(size=10**6)
+        found.append(weights @ start / np.linalg.norm(weights) / np.linalg.norm(start))
+    expected = theory.shrink_and_perturb_cosine(keep, noise, np.arange(1, 5))
+    np.testing.assert_allclose(found, expected, atol=0.004)
+
+
+def test_the_cosine_to_weights_that_are_all_gone_is_zero():
+    assert theory.shrink_and_perturb_cosine(0.0, 0.0, np.arange(3)).tolist() == [1, 0, 0]
+
+
 def test_shrink_and_perturb_keeps_a_gain_of_one_and_resets_adam_only_if_asked():
     shard, state = running(Condition(Adam(lr=0.0), LN))
     memory, _ = snapshot(state)

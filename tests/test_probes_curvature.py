@@ -29,6 +29,7 @@ from plastlab.probes import (
     ntk_rank,
     sharpness,
 )
+from plastlab.probes.trainability import new_targets
 from plastlab.streams import Stationary
 
 SEEDS = (4, 0)
@@ -223,3 +224,21 @@ def test_what_is_too_large_is_refused():
         ntk_rank(state)
     with pytest.raises(ValueError, match="at most 5734 fit. Give fewer examples"):
         probes.gradients.check_room("loss gradients", state, 6000)
+
+
+def test_new_targets_are_the_same_at_all_times_and_no_others_are_looked_at():
+    state = trained(LABELS, {"a": Condition(Adam(0.01), MLP(width=3, depth=1))}, (4, 1), 5)
+    state._look()
+    s = state.blocks["a"].state
+    for probe in (probes.hessian_rank, probes.sharpness):
+        found = probe(s, 8, new=True)
+        assert not torch.allclose(found, probe(s, 8))
+        y, s.y = s.y, torch.zeros_like(s.y)
+        s.memo.clear()
+        assert torch.equal(probe(s, 8, new=True), found)
+        s.y = torch.cat([new_targets(s, 8), s.y[:, 8:]], 1)
+        s.memo.clear()
+        torch.testing.assert_close(probe(s, 8), found)
+        s.y = y
+    with pytest.raises(TypeError, match="new"):
+        probes.sharpness(s, 8, new="yes")

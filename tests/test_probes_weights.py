@@ -27,6 +27,7 @@ from plastlab.probes import (
     preactivation_std,
     update_ratio,
     weight_growth,
+    weight_likeness,
     weight_norm,
 )
 from plastlab.rows import Layout, Rows
@@ -107,6 +108,14 @@ def test_gradient_norm_and_update_ratio_equal_a_plain_step(net):
         assert ratio[r] == pytest.approx(0.1 * total.item() / before.flat[r].norm().item(), 1e-3)
         slope = models[r].get_parameter(name).grad
         assert last[r] == pytest.approx((0.1 * slope.norm() / before[name][r].norm()).item(), 1e-3)
+
+
+def test_likeness_is_the_cosine_by_hand():
+    s = state(torch.tensor([[3.0, 4.0]]), torch.tensor([[1.0, 0.0]]))
+    s.initial = lambda: state(torch.tensor([[4.0, 3.0]]), torch.tensor([[0.0, 2.0]]))
+    assert weight_likeness(s, layer=0).item() == pytest.approx(24 / 25)
+    assert weight_likeness(s, layer=1).item() == pytest.approx(0)
+    assert weight_likeness(s).item() == pytest.approx(24 / (26**0.5 * 29**0.5))
 
 
 def test_norms_whole_and_by_layer():

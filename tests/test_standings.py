@@ -45,6 +45,14 @@ def test_a_score_worked_out_by_hand():
     np.testing.assert_allclose(found.profile("own", levels), [1, 2 / 3, 1 / 3, 0])
 
 
+def test_beyond_a_share_of_the_gap_by_hand():
+    found = by_hand(**HAND)
+    # gaps 0.5, 0.5, 0.4; own less nothing 0.3, 0.4, 0.2
+    np.testing.assert_allclose(found.beyond("own", "labels", 0.5), [0.05, 0.15, 0.0], atol=1e-12)
+    at = found.score("own", "labels").mean
+    assert found.beyond("own", "labels", at).mean() == pytest.approx(0)
+
+
 def test_nothing_has_score_0_and_a_fresh_network_1():
     found = by_hand(**HAND)
     for method, expected in (("nothing", 0.0), ("fresh network per task", 1.0)):
@@ -126,6 +134,16 @@ def test_uncertain_anchors_widen_the_overall_interval():
     assert unsure.high - unsure.low > 1.2 * (sure.high - sure.low)
 
 
+def test_the_standings_of_some_arenas_are_those_of_a_smaller_tournament():
+    zero, one = [0.1, 0.0, 0.1], [1.0, 0.9, 1.0]
+    found = several({"a": (zero, one, [0.5, 0.4, 0.5]), "b": (zero, one, [0.9, 0.9, 0.8])})
+    alone = several({"b": (zero, one, [0.9, 0.9, 0.8])})
+    assert found.within(["b"]).plan == alone.plan
+    assert found.within(["b"]).overall("own") == alone.overall("own")
+    with pytest.raises(ValueError, match="within: arenas must be one of a, b; got 'c'"):
+        found.within(["c"])
+
+
 def test_who_misses_an_arena_is_scored_on_the_others_and_marked():
     zero, one = [0.1, 0.0, 0.1], [1.0, 0.9, 1.0]
     found = several({"a": (zero, one, [0.5, 0.4, 0.5]), "b": (zero, one, "too small")})
@@ -157,4 +175,5 @@ def test_the_plots_say_in_words_what_they_show():
     found = by_hand(**HAND)
     assert "own: 0.64 (" in plot(found).alt
     assert "nothing at 0 and fresh network per task at 1" in plot(found).alt
+    assert "own:" not in plot(found, ["nothing"]).alt
     assert "own: 1.00, 1.00, 0.67, 0.00, 0.00" in profiles(found).alt

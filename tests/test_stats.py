@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from plastlab.stats import Interval, interquartile_mean, interval, paired_difference, rounded
+from plastlab.stats import (
+    Interval,
+    interquartile_mean,
+    interval,
+    paired_difference,
+    rank_correlation,
+    rounded,
+)
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 16, 100])
@@ -109,3 +116,16 @@ def test_interquartile_mean_needs_numbers(values):
 )
 def test_decimals_follow_the_width_of_the_interval(numbers, printed):
     assert rounded(*numbers) == printed
+
+
+def test_rank_correlation_is_scipys_row_by_row_with_ties():
+    draws = np.random.default_rng(3)
+    first, second = draws.normal(size=(5, 12)), draws.integers(0, 4, (5, 12))
+    expected = [scipy.stats.spearmanr(x, y).statistic for x, y in zip(first, second, strict=True)]
+    np.testing.assert_allclose(rank_correlation(first, second), expected)
+
+
+def test_what_does_not_change_is_correlated_with_nothing():
+    np.testing.assert_array_equal(rank_correlation([[1, 1, 1], [1, 2, 4]], [[1, 2, 3]] * 2), [0, 1])
+    with pytest.raises(ValueError, match=r"\[2, 3\] and \[3\]"):
+        rank_correlation([[1, 2, 3]] * 2, [1, 2, 3])

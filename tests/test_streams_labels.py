@@ -1,5 +1,7 @@
 """Random labels, early noise that fades out, and moving targets, against counts made by hand."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from scipy import stats
@@ -133,3 +135,12 @@ def test_redrawn_targets_are_standard_normal_around_the_offset_and_new_each_task
         assert torch.equal(task.x, Mnist1d(1000).draw((0, 1)).x)
     together = torch.corrcoef(torch.stack([*first.y[..., 0], *second.y[..., 0]]))
     assert (together - torch.eye(4)).abs().max() < 0.12
+
+
+def test_an_offset_ends_where_it_is_said_to_and_grows_until_there():
+    still = TargetOffset(tasks=5, offset=8.0, scale=3.0, start=1, until=3)
+    assert [still.moved(t) for t in range(5)] == [(1, 0), (3, 8), (3, 8), (1, 0), (1, 0)]
+    growing = replace(still, grow=True)
+    assert [growing.moved(t) for t in range(5)] == [(1, 0), (2, 4), (3, 8), (1, 0), (1, 0)]
+    with pytest.raises(ValueError, match="TargetOffset.until"):
+        replace(still, until=0)

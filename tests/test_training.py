@@ -6,7 +6,14 @@ import torch
 from small import LABELS
 
 from plastlab.condition import Condition
-from plastlab.interventions import AdamReset, FullReset, L2Init, ReDo, ShrinkAndPerturb
+from plastlab.interventions import (
+    AdamReset,
+    FullReset,
+    L2Init,
+    PlasticityInjection,
+    ReDo,
+    ShrinkAndPerturb,
+)
 from plastlab.nets import MLP
 from plastlab.optim import SGD, Adam
 from plastlab.probes import accuracy, dormant_units, loss, online, update_ratio, weight_norm
@@ -113,6 +120,19 @@ def test_a_button_judges_by_the_last_batch_also_after_a_look_at_held_out_example
     assert torch.equal(state(one).weights.flat, state(other).weights.flat)
 
 
+def test_a_button_injects_where_the_head_is_prepared():
+    prepared = Condition(Adam(0.01), MLP(width=8)) + PlasticityInjection(at=10**6)
+    one = Training(LABELS, {"Adam": prepared}, seeds=2)
+    one.advance(5)
+    before = one.measure(loss)["Adam"]
+    one.apply(PlasticityInjection())
+    np.testing.assert_allclose(one.measure(loss)["Adam"], before, rtol=1e-4)
+    assert state(one).buffers["2.gate"].all()
+    one.advance(5)
+    with pytest.raises(ValueError, match="head is not prepared. Add the intervention"):
+        training().apply(PlasticityInjection())
+
+
 def test_the_learning_rate_can_be_turned_while_it_runs():
     one = training()
     one.advance(3)
@@ -126,7 +146,7 @@ def test_the_learning_rate_can_be_turned_while_it_runs():
 
 def test_a_wrong_call_says_what_to_do():
     one = training()
-    with pytest.raises(TypeError, match="Training.apply: intervention must be an Event.*FullReset"):
+    with pytest.raises(TypeError, match="Training.apply: intervention must be an Act.*FullReset"):
         one.apply(L2Init())
     with pytest.raises(TypeError, match="got the class ReDo"):
         one.apply(ReDo)

@@ -61,17 +61,22 @@ class Intervention:
 
 
 @dataclass(frozen=True)
-class Event(Intervention):
-    """An intervention that is one act, done at every boundary, or every `every` updates."""
+class Act(Intervention):
+    """An intervention that is one act; `Training.apply` does it at any moment."""
+
+    def act(self, s: State) -> None:
+        """Do it, now."""
+
+
+@dataclass(frozen=True)
+class Event(Act):
+    """An act that is done at every boundary, or every `every` updates."""
 
     every: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.every is not None:
             check_number(f"{type(self).__name__}.every", self.every, 1, integer=True)
-
-    def act(self, s: State) -> None:
-        """Do it, now."""
 
     def at_task(self, s: State, mem: SimpleNamespace) -> None:
         """Acts here unless it acts by the clock."""

@@ -5,20 +5,21 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from plastlab.errors import check_number, check_type
-from plastlab.interventions.base import Intervention
+from plastlab.interventions.base import Act
 from plastlab.nets import Architecture
 from plastlab.state import State
 
 
 @dataclass(frozen=True)
-class PlasticityInjection(Intervention):
+class PlasticityInjection(Act):
     """Freezes the network's head, once, and adds a fresh one minus a frozen copy of the fresh one:
     h_old(x) + h_new(x) - h_copy(x). At that moment no answer changes, and the number of trained
     parameters stays the same.
 
     The head is the last `layers` layers with a matrix (a residual block is one layer). It happens
     at the boundary before task `task` (the first task is 0), or after update `at`, if that is
-    given. Before, the network is the one without the intervention, to the bit.
+    given. Before, the network is the one without the intervention, to the bit. `Training.apply`
+    injects at once, into a condition that has the intervention, so that its head is prepared.
 
     Source: Nikishin et al. (2023), "Deep RL with Plasticity Injection".
     Differs: once a condition (the paper also repeats it). The optimizer's memory of the head is
@@ -59,18 +60,23 @@ class PlasticityInjection(Intervention):
     def at_task(self, s: State, mem: SimpleNamespace) -> None:
         """Injects here if no update was given."""
         if self.at is None and s.task == self.task:
-            self._inject(s)
+            self.act(s)
 
     def after_step(self, s: State, mem: SimpleNamespace) -> None:
         """Injects here if this is the update."""
         if s.step == self.at:
-            self._inject(s)
+            self.act(s)
 
-    def _inject(self, s: State) -> None:
+    def act(self, s: State) -> None:
         """Trained to old, fresh to trained and to its frozen twin; the gate opens."""
         if not self.layers:
             return
         prefix = f"{len(s.network.layers) - 1}."
+        if f"{prefix}gate" not in s.buffers.views:
+            raise ValueError(
+                "PlasticityInjection: this condition's head is not prepared. Add the intervention "
+                "to the condition, for example with an `at` that lies beyond the end."
+            )
         head = tuple(name for name in s.weights.views if name.startswith(prefix))
         if s.buffers[f"{prefix}gate"].any():
             raise ValueError(

@@ -5,13 +5,16 @@ from typing import ClassVar
 
 from plastlab.errors import check_number, check_type
 from plastlab.interventions.base import Event
-from plastlab.rows import Rows
+from plastlab.rows import Layout, Rows
 from plastlab.state import State
 
 
 @dataclass(frozen=True)
 class FullReset(Event):
     """Starts anew: fresh weights and an empty optimizer, for all layers or the last few.
+
+    `layers`: so many of the last matrices, with what follows them. `only`: the matrix with this
+    number, from 0 at the input, with what follows it up to the next.
 
     Source: Nikishin et al. (2022), section "Have You Tried Resetting It?".
     Differs: the paper resets on a clock, inside reinforcement learning, and relearns from a replay
@@ -24,24 +27,44 @@ class FullReset(Event):
     off: ClassVar[dict[str, int]] = {"every": 10**9}
 
     layers: int | None = None
+    only: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.layers is not None:
             check_number("FullReset.layers", self.layers, 1, integer=True)
+        if self.only is None:
+            return
+        check_number("FullReset.only", self.only, 0, integer=True)
+        if self.layers is not None:
+            raise ValueError(
+                f"FullReset takes layers or only, not both; got layers={self.layers} and "
+                f"only={self.only}."
+            )
 
     def act(self, s: State) -> None:
-        """Fresh weights for the last `layers` matrices and what follows them, or for everything."""
+        """Fresh weights for the chosen part, or for everything."""
         fresh = s.fresh()
-        if self.layers is None:
+        if self.layers is None and self.only is None:
             s.weights.flat.copy_(fresh.weights.flat)
             s.buffers.flat.copy_(fresh.buffers.flat)
             s.reset_optimizer()
             return
-        names = s.weights.layout.last_layers(self.layers)
+        names = self._part(s.weights.layout)
         for name in names:
             s.weights[name].copy_(fresh.weights[name])
         s.reset_optimizer(names)
+
+    def _part(self, layout: Layout) -> tuple[str, ...]:
+        """Names of the parameters that start anew."""
+        if self.only is None:
+            return layout.last_layers(self.layers)
+        count = len(layout.matrices)
+        check_number("FullReset.only", self.only, 0, count - 1, integer=True)
+        tail, later = layout.last_layers(count - self.only), ()
+        if self.only < count - 1:
+            later = layout.last_layers(count - self.only - 1)
+        return tuple(name for name in tail if name not in later)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from plastlab.plots.heat import heatmap
 from plastlab.plots.layers import layers
 from plastlab.plots.plot import Plot
 from plastlab.plots.scores import forest, profiles
+from plastlab.plots.signs import signs
+from plastlab.plots.steps import steps
 
 __all__ = [
     "Plot",
@@ -17,5 +19,7 @@ __all__ = [
     "histogram",
     "layers",
     "profiles",
+    "signs",
     "spectrum",
+    "steps",
 ]

@@ -46,7 +46,13 @@ from plastlab.probes.units import (
     linearized_units,
     saturated_units,
 )
-from plastlab.probes.weights import isometry_deviation, update_ratio, weight_growth, weight_norm
+from plastlab.probes.weights import (
+    isometry_deviation,
+    update_ratio,
+    weight_growth,
+    weight_likeness,
+    weight_norm,
+)
 
 FAMILIES: dict[str, tuple[Probe, ...]] = {
     "answers": (accuracy, loss, churn, churn_distance),
@@ -60,7 +66,7 @@ FAMILIES: dict[str, tuple[Probe, ...]] = {
     ),
     "preactivations": (preactivation_mean, preactivation_std, preactivation_distance),
     "ranks": (effective_rank, srank, pca_rank, stable_rank, feature_rank, numerical_rank),
-    "weights": (weight_norm, weight_growth, update_ratio, isometry_deviation),
+    "weights": (weight_norm, weight_growth, weight_likeness, update_ratio, isometry_deviation),
     "gradients": (
         gradient_norm,
         gradient_sparsity,
@@ -119,5 +125,6 @@ __all__ = [
     "update_ratio",
     "warm_start_gap",
     "weight_growth",
+    "weight_likeness",
     "weight_norm",
 ]

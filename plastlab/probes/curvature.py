@@ -1,13 +1,16 @@
 """Probes of the loss's curvature, through products of the Hessian with vectors.
 
 The loss is the mean over the first `examples` of those shown (all, if fewer are shown), without
-penalties. Everything is in double precision, for all replicas at once.
+penalties; with `new`, for new random targets, which depend on the seed alone: the curvature that
+the network would have for something it has not learned. Everything is in double precision, for all
+replicas at once.
 """
 
 import torch
 
-from plastlab.errors import check_number
+from plastlab.errors import check_number, check_type
 from plastlab.probes.base import Tensor, eigenvalues, entropy_rank
+from plastlab.probes.trainability import new_targets
 from plastlab.rng import normal
 from plastlab.rows import Rows
 from plastlab.state import State
@@ -18,10 +21,11 @@ LARGEST = 1000  # parameters of a network whose whole Hessian is computed
 class Curvature:
     """The Hessian of each replica's loss, as a linear map of vectors [R, parameters]."""
 
-    def __init__(self, s: State, examples: int) -> None:
+    def __init__(self, s: State, examples: int, new: bool = False) -> None:
         count = min(check_number("examples", examples, 1, integer=True), s.x.shape[1])
+        check_type("new", new, bool, "Give True or False.")
         rows = [Rows(own.layout, own.flat.double()) for own in (s.weights, s.buffers)]
-        y = s.y[..., :count]
+        y = new_targets(s, count) if new else s.y[..., :count]
         with torch.enable_grad():
             network = s.network.twin(*rows).differentiable()
             logits = network.forward(s.x[:, :count].double()).logits
@@ -43,7 +47,7 @@ class Curvature:
         return torch.cat([part.flatten(1) for part in found], 1)
 
 
-def sharpness(s: State, examples: int = 128, iterations: int = 30) -> Tensor:
+def sharpness(s: State, examples: int = 128, iterations: int = 30, new: bool = False) -> Tensor:
     """Largest eigenvalue of the loss's Hessian, by so many Lanczos iterations (one Hessian-vector
     product each) from a random vector that depends on the seed alone.
 
@@ -56,13 +60,13 @@ def sharpness(s: State, examples: int = 128, iterations: int = 30) -> Tensor:
         rescaled though the function does not.
     """
     check_number("sharpness: iterations", iterations, 1, integer=True)
-    hessian_times = Curvature(s, examples)
+    hessian_times = Curvature(s, examples, new)
     size = hessian_times.gradient.shape[1]
     vector = normal((size,), s.seeds, "sharpness").double()
     return _lanczos(hessian_times, vector, min(iterations, size)).float()
 
 
-def hessian_rank(s: State, examples: int = 128) -> Tensor:
+def hessian_rank(s: State, examples: int = 128, new: bool = False) -> Tensor:
     """exp of the entropy of the Hessian's absolute eigenvalues, scaled to sum 1: in how many
     directions the loss is curved. For networks of at most 1000 parameters.
 
@@ -73,10 +77,10 @@ def hessian_rank(s: State, examples: int = 128) -> Tensor:
     Raises:
         ValueError: the network is larger.
     """
-    return entropy_rank(eigenvalues(hessian(s, examples)).abs())
+    return entropy_rank(eigenvalues(hessian(s, examples, new)).abs())
 
 
-def hessian(s: State, examples: int = 128) -> Tensor:
+def hessian(s: State, examples: int = 128, new: bool = False) -> Tensor:
     """The Hessian of each replica's loss [R, parameters, parameters], parameters in the order of
     the network's layers; symmetric to rounding. One Hessian-vector product a parameter.
 
@@ -89,9 +93,9 @@ def hessian(s: State, examples: int = 128) -> Tensor:
             f"the Hessian is computed for networks of at most {LARGEST} parameters; this one has "
             f"{size}. Use sharpness or ggn_rank, or a smaller network."
         )
-    key = f"hessian {examples}"
+    key = f"hessian {examples} {new}"
     if key not in s.memo:
-        times = Curvature(s, examples)
+        times = Curvature(s, examples, new)
         rows = [times(one.expand(len(s.seeds), -1)) for one in torch.eye(size).double()]
         matrix = torch.stack(rows, 1)
         s.memo[key] = (matrix + matrix.mT) / 2

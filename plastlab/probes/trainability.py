@@ -3,7 +3,7 @@
 import torch
 
 from plastlab.errors import check_number, check_type
-from plastlab.network import Network
+from plastlab.network import TRAINING, Network
 from plastlab.optim import SGD, Adam
 from plastlab.probes.base import Tensor
 from plastlab.rng import generator, normal
@@ -34,13 +34,13 @@ def trainability_loss(
     remedy = "Give for example Adam(lr=0.001)."
     check_type("trainability_loss: optimizer", optimizer, (SGD, Adam), remedy)
     x = s.x[:, :examples]
-    y = _targets(s, x.shape[1])
+    y = new_targets(s, x.shape[1])
     copy = s.network.twin(s.weights.clone(), s.buffers.clone())
     own, new = (_fit(s, network, x, y, steps, optimizer) for network in (copy, s.initial()))
     return own / new
 
 
-def _targets(s: State, examples: int) -> Tensor:
+def new_targets(s: State, examples: int) -> Tensor:
     """New targets, one draw a seed: classes [R, B], or real numbers [R, outputs, B]."""
     outputs = s.logits.shape[1]
     if s.y.is_floating_point():
@@ -58,7 +58,7 @@ def _fit(
     room = network.room()
     for _ in range(steps):
         with torch.set_grad_enabled(network.needs_graph):
-            passed = network.forward(x)
+            passed = network.forward(x, rate=TRAINING)
         slope = s.loss.gradient(passed.logits.detach(), y)
         network.backward(passed, slope, room, [None] * len(passed.hidden))
         memory.step(room.rows)

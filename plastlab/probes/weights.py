@@ -29,6 +29,17 @@ def weight_growth(s: State, layer: int | None = None) -> Tensor:
     return _norm(s.weights, layer) / _norm(s.initial().weights, layer)
 
 
+def weight_likeness(s: State, layer: int | None = None) -> Tensor:
+    """Cosine between all matrices together and what they were at the start; or of one of them.
+
+    Misses the size. Units that trade places look like new ones. Draws the start anew each time.
+    """
+    start = s.initial().weights
+    pairs = [(s.weights[n], start[n]) for n in chosen(list(s.weights.layout.matrices), layer)]
+    dots = sum((now * then).flatten(1).sum(1) for now, then in pairs)
+    return dots / (_norm(s.weights, layer) * _norm(start, layer))
+
+
 @follows_an_update
 def update_ratio(s: State, layer: int | None = None) -> Tensor:
     """Size of the last update over the size of the weights it changed: the effective learning

@@ -12,7 +12,7 @@ from plastlab.streams.base import Stream
 @dataclass(frozen=True)
 class TargetOffset(Stream):
     """Regression whose targets are multiplied by `scale` and shifted by `offset`, from task
-    `start` on.
+    `start` on, and up to, not including, task `until`.
 
     With `grow`, offset and scale grow linearly with the tasks instead and reach these values in
     the last one. With `redraw`, each task has new standard normal targets (before scale and
@@ -31,6 +31,7 @@ class TargetOffset(Stream):
     start: int = 0
     grow: bool = False
     redraw: bool = True
+    until: int | None = None
 
     changes = "labels"
 
@@ -41,14 +42,17 @@ class TargetOffset(Stream):
         check_number("TargetOffset.offset", self.offset, 0)
         check_number("TargetOffset.scale", self.scale, 0)
         check_number("TargetOffset.start", self.start, 0, self.tasks, integer=True)
+        if self.until is not None:
+            check_number("TargetOffset.until", self.until, self.start, self.tasks, integer=True)
         check_type("TargetOffset.grow", self.grow, bool)
         check_type("TargetOffset.redraw", self.redraw, bool)
 
     def moved(self, t: int) -> tuple[float, float]:
         """Scale and offset of task `t`."""
-        if t < self.start:
+        end = self.tasks if self.until is None else self.until
+        if not self.start <= t < end:
             return 1.0, 0.0
-        part = (t - self.start + 1) / (self.tasks - self.start) if self.grow else 1.0
+        part = (t - self.start + 1) / (end - self.start) if self.grow else 1.0
         return 1.0 + part * (self.scale - 1.0), part * self.offset
 
     def change(self, problem: Problem, t: int, seeds: tuple[int, ...]) -> Problem:

@@ -1,25 +1,79 @@
 """What Adam's memory does to the size of its steps."""
 
-import numpy as np
+from collections.abc import Collection
 
-from plastlab.errors import check_number
+import numpy as np
+from numpy.typing import ArrayLike
+
+from plastlab.errors import check_choice, check_number
+
+PARTS = ("m", "v", "count")
 
 
 def adam_step_after_jump(
-    jump: float, steps: int, beta1: float = 0.9, beta2: float = 0.999, count: int | None = None
+    jump: float,
+    steps: int,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    count: int | None = None,
+    forget: Collection[str] = (),
 ) -> np.ndarray:
     """Size of Adam's steps, in learning rates, when a gradient that was 1 becomes `jump`.
 
     Before the jump Adam has seen `count` gradients of 1 (None: so many that both averages have
-    settled). Step k after it has m = jump + (1 - jump) beta1^k and v = jump^2 + (1 - jump^2)
-    beta2^k, from Kingma and Ba (2015), algorithm 1; eps is left out.
+    settled), of which it has kept m = 1 - beta1^count and v = 1 - beta2^count. At the jump it
+    forgets the parts in `forget`: "m" and "v" become 0, and with "count" the bias correction starts
+    anew. Step k after it has
+
+        m beta1^k + (1 - beta1^k) jump,   v beta2^k + (1 - beta2^k) jump^2
+
+    each over 1 - beta^(count + k), from Kingma and Ba (2015), algorithm 1; eps is left out.
     """
     check_number("adam_step_after_jump: steps", steps, 1, integer=True)
+    for part in forget:
+        check_choice("adam_step_after_jump: forget", part, PARTS)
     k = np.arange(1, steps + 1)
-    m = jump + (1 - jump) * beta1**k
-    v = jump**2 + (1 - jump**2) * beta2**k
-    if count is not None:
-        seen1, seen2 = beta1**count, beta2**count
-        m, v = m - seen1 * beta1**k, v - seen2 * beta2**k
-        m, v = m / (1 - seen1 * beta1**k), v / (1 - seen2 * beta2**k)
-    return m / np.sqrt(v)
+    sizes = []
+    for part, beta, power in (("m", beta1, 1), ("v", beta2, 2)):
+        left = 0.0 if count is None else beta**count
+        kept = 0.0 if part in forget else 1 - left
+        average = kept * beta**k + (1 - beta**k) * jump**power
+        sizes.append(average / (1 - (1.0 if "count" in forget else left) * beta**k))
+    return sizes[0] / np.sqrt(sizes[1])
+
+
+def adam_step_after_quiet(
+    jump: ArrayLike,
+    steps: int,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    count: float | None = None,
+    agreement: ArrayLike = 1.0,
+) -> np.ndarray:
+    """Typical size of Adam's steps, in learning rates, when the gradient comes back after a quiet
+    stretch [..., steps].
+
+    Quiet means that the first moment m is 0 while the second, corrected for its bias after `count`
+    updates (None: so many that nothing is left to correct), is still v. From now on gradients have
+    the mean square `jump`^2 v, and `agreement` is the share of it that is the same in every batch;
+    the rest is noise of mean 0, drawn anew each time. Step k has then, with J the jump and a the
+    agreement,
+
+        E m^2 = J^2 (a (1 - beta1^k)^2 + (1 - a) (1 - beta1) (1 - beta1^(2k)) / (1 + beta1))
+        E v = beta2^k + (1 - beta2^k) J^2
+
+    and the size is sqrt(E m^2 / E v), both corrected: from Kingma and Ba (2015), algorithm 1. eps
+    is left out, and so is the noise of v, which averages over 1 / (1 - beta2) updates. A jump
+    without end and full agreement give (1 - beta1^k) / sqrt(1 - beta2^k). `jump` and `agreement`
+    may be arrays of one shape [...].
+    """
+    check_number("adam_step_after_quiet: steps", steps, 1, integer=True)
+    square, same = np.asarray(jump, float)[..., None] ** 2, np.asarray(agreement, float)[..., None]
+    k = np.arange(1, steps + 1)
+    noise = (1 - beta1) / (1 + beta1) * (1 - beta1 ** (2 * k))
+    m2 = same * (1 - beta1**k) ** 2 + (1 - same) * noise
+    left = 1.0 if count is None else 1 - beta2**count
+    v = beta2**k * left / square + 1 - beta2**k
+    if count is None:
+        return np.sqrt(m2 / v)
+    return np.sqrt(m2 / v * (1 - beta2 ** (count + k))) / (1 - beta1 ** (count + k))

@@ -18,3 +18,16 @@ def shrink_and_perturb_std(keep: float, noise: float, times: np.ndarray) -> np.n
         return np.sqrt(1 + noise**2 * times)
     settled = noise**2 / (1 - keep**2)
     return np.sqrt(settled + (1 - settled) * keep ** (2 * times))
+
+
+def shrink_and_perturb_cosine(keep: float, noise: float, times: np.ndarray) -> np.ndarray:
+    """Cosine between the weights after `times` mixes and no training, and those at the start, in a
+    large network.
+
+    What is left of the start is keep^times of it; the rest was drawn independently.
+    """
+    check_number("shrink_and_perturb_cosine: keep", keep, 0, 1)
+    check_number("shrink_and_perturb_cosine: noise", noise, 0)
+    left = keep ** np.asarray(times, dtype=float)
+    size = shrink_and_perturb_std(keep, noise, times)
+    return np.divide(left, size, out=np.zeros_like(left), where=size > 0)
