@@ -25,6 +25,7 @@ __all__ = [
     "Module",
     "Muon",
     "Picture",
+    "Recurrent",
     "ResidualMLP",
     "Result",
     "Row",
@@ -33,6 +34,7 @@ __all__ = [
     "SoftMoENet1d",
     "Switch",
     "Training",
+    "Transformer",
     "calibration",
     "explore",
     "interval",
@@ -51,6 +53,7 @@ else:
     from plastlab import plots, theory
     from plastlab import probes as _probes
     from plastlab import streams as _streams
+    from plastlab.attention import Transformer
     from plastlab.axis import Axis
     from plastlab.claims import Claim
     from plastlab.condition import Condition
@@ -68,6 +71,7 @@ else:
     from plastlab.picture import Picture, Row
     from plastlab.predict import calibration, predict
     from plastlab.probes import *  # noqa: F403
+    from plastlab.recurrent import Recurrent
     from plastlab.result import Result
     from plastlab.run import run
     from plastlab.stats import interval

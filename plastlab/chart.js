@@ -97,7 +97,7 @@ function drawAxes(pen, chart, at) {
   for (const [value, text] of chart.x.ticks) {
     const x = Math.round(at.x(value)), half = pen.measureText(text).width / 2;
     pen.fillRect(x, at.bottom, 1, 4);
-    if (x - half > free) pen.fillText(text, x, at.bottom + 13);
+    if (x - half > free) pen.fillText(text, Math.min(x, at.width - half), at.bottom + 13);
     if (x - half > free) free = x + half + 6;
   }
   pen.fillRect(at.left, at.bottom, at.right - at.left, 1);
@@ -118,7 +118,7 @@ function drawChart(canvas, chart) {
   pen.lineJoin = pen.lineCap = "round";
   const widest = Math.max(0, ...chart.y.ticks.map(([, text]) => pen.measureText(text).width));
   const at = { left: Math.max(ROOM.left, widest + 12), right: width - ROOM.right, top: ROOM.top };
-  Object.assign(at, { bottom: HEIGHT - ROOM.bottom, ink: style.color, low: chart.y.low });
+  Object.assign(at, { width, bottom: HEIGHT - ROOM.bottom, ink: style.color, low: chart.y.low });
   at.x = scale(chart.x, at.left, at.right);
   at.y = scale(chart.y, at.bottom, at.top);
   drawAxes(pen, chart, at);

@@ -197,4 +197,4 @@ def align(shown: Sequence[widgets.Widget]) -> None:
     before = [widget for widget in named if not isinstance(widget, widgets.Checkbox)]
     widest = max((len(widget.description) for widget in before), default=0)
     for widget in named:
-        widget.style.description_width = f"{0.55 * widest + 0.5:.1f}em"
+        widget.style.description_width = f"{0.7 * widest + 0.8:.1f}em"

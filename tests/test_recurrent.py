@@ -171,5 +171,5 @@ def test_wrong_settings_are_refused(make, words):
 
 def test_its_units_cannot_be_recycled():
     stream = Stationary(Recall(16, steps=3), tasks=1, steps=4, batch=4)
-    with pytest.raises(ValueError, match="needs to know the units"):
+    with pytest.raises(ValueError, match="needs to know the network's units"):
         run(stream, {"it": Condition(SGD(), Recurrent(4, 3)) + ReDo(every=2)}, 1, use_cache=False)

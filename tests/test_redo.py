@@ -238,7 +238,7 @@ def test_a_module_has_to_say_what_its_units_are():
         return Net()
 
     _, state = running(Module(bare))
-    with pytest.raises(ValueError, match=r"ReDo needs to know the units of your Module.*units="):
+    with pytest.raises(ValueError, match=r"ReDo needs to know the network's units.*units="):
         ReDo().act(state)
     _, state = running(Module(bare, units=(("a", "b"),)))
     silence(state)

@@ -49,7 +49,8 @@ def need_units(s: State, method: str) -> None:
     listed, run = len(s.network.units), len(s.hidden)
     if listed != run:
         raise ValueError(
-            f"{method} needs to know the units of your Module: {run} hidden activations run in it, "
-            f"and Module.units lists {listed}. Give Module(factory, units=((layer that feeds them, "
-            "layer that reads them), …)), one pair for each hidden activation."
+            f"{method} needs to know the network's units: {run} hidden activations run in it, and "
+            f"{listed} of them have units of their own. The steps of a Recurrent share theirs, so "
+            "they cannot be recycled. For a Module of yours, give Module(factory, units=((layer "
+            "that feeds them, layer that reads them), …)), one pair for each hidden activation."
         )
