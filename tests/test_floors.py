@@ -17,8 +17,8 @@ FLOORS = """
 2 state streams
 3 probes interventions starts clones gauss_newton recycling
 4 condition shard training cache result run
-4 grid propagation residuals shattering boundary forgetting
-5 claims plots marks still picture history release pages backmatter
+4 grid propagation residuals shattering boundary
+5 claims plots marks still picture forgetting history release pages backmatter
 6 controls chart frontend explore live predict labs
 6 start doctor cells engines bench ledger tournament catalogue book course
 7 cli __main__ __init__
