@@ -29,6 +29,16 @@ def power_step(matrix: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return sigma.squeeze(1), u, right
 
 
+def power_shares(matrices: Sequence[Tensor], v: Tensor) -> Tensor:
+    """What power iteration sees of the largest singular values, as a share of them [n, R]: one step
+    on each of n matrices [R, out, in] in turn, the vectors kept, from right vectors v [R, in]."""
+    shares = []
+    for matrix in matrices:
+        sigma, _, v = power_step(matrix, v)
+        shares.append(sigma / torch.linalg.matrix_norm(matrix, 2))
+    return torch.stack(shares)
+
+
 class SpectralNorm(Layer):
     """A Linear or Conv1d whose weight is divided by its largest singular value, a convolution's
     seen as a matrix [out, in * kernel].

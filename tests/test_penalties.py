@@ -12,7 +12,7 @@ from plastlab.condition import Condition
 from plastlab.interventions import Parseval, SpectralPenalty, WassersteinInit
 from plastlab.nets import MLP, ConvNet1d
 from plastlab.optim import Adam
-from plastlab.spectral import power_step
+from plastlab.spectral import power_shares, power_step
 
 EVERY_NET = pytest.mark.parametrize("net", NETS.values(), ids=NETS)
 NORMS = (nn.LayerNorm, nn.GroupNorm)
@@ -170,3 +170,10 @@ def test_power_iteration_gives_unit_vectors_and_survives_a_matrix_of_zeros():
     torch.testing.assert_close(v[0], torch.tensor([1.0, 0.0]), atol=1e-6, rtol=0)
     torch.testing.assert_close(v[1], torch.full((2,), 0.5**0.5))
     torch.testing.assert_close(u[0], v[0], atol=1e-6, rtol=0)
+
+
+def test_power_shares_are_one_step_each_with_vectors_that_are_kept():
+    matrix = torch.tensor([[[2.0, 0.0], [0.0, 1.0]]])
+    found = power_shares([matrix, matrix], torch.ones(1, 2))
+    first, second = (17 / 5) ** 0.5 / 2, (257 / 65) ** 0.5 / 2  # shares 4:1, then 64:1
+    torch.testing.assert_close(found, torch.tensor([[first], [second]]))
