@@ -27,7 +27,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_TEXT = "Run this cell to use its controls."
 # Modules that no chapter calls: a change in them leaves every output as it is.
 COMMANDS = {"__main__", "backmatter", "bench", "book", "catalogue", "cli", "course", "doctor"}
-COMMANDS |= {"ledger", "machine", "pages", "release", "start", "tournament"}
+COMMANDS |= {"ledger", "machine", "pages", "release", "start"}
 # What would make a build differ from the book, or make it talk to a front end that is not there.
 LEFT_OUT = {"JPY_SESSION_NAME", "PLASTLAB_FIRST_SEED", "PLASTLAB_SEEDS"}
 
@@ -111,7 +111,7 @@ def digest(notebook: NotebookNode) -> str:
     for path in sorted(package.rglob("*")):
         inside = path.relative_to(package)
         part = inside.parts[0].removesuffix(".py")
-        if path.suffix in {".py", ".js", ".css"} and part not in COMMANDS:
+        if path.suffix in {".py", ".js", ".css", ".json"} and part not in COMMANDS:
             seen.update(str(inside).encode() + b"\0" + path.read_bytes())
     return seen.hexdigest()[:16]
 

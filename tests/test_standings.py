@@ -174,6 +174,6 @@ def test_performance_in_a_regression_is_the_share_of_variance_explained():
 def test_the_plots_say_in_words_what_they_show():
     found = by_hand(**HAND)
     assert "own: 0.64 (" in plot(found).alt
-    assert "nothing at 0 and fresh network per task at 1" in plot(found).alt
+    assert "nothing at 0 and fresh at 1" in plot(found).alt
     assert "own:" not in plot(found, ["nothing"]).alt
     assert "own: 1.00, 1.00, 0.67, 0.00, 0.00" in profiles(found).alt

@@ -16,15 +16,16 @@ from pathlib import Path
 
 from plastlab import cache
 from plastlab.errors import check_choice
-from plastlab.tournament import plan, show
+from plastlab.tournament import plan, record, show
 from plastlab.tournament.entrants import Entrant, Option, entrant
 from plastlab.tournament.plan import Arena, Plan
-from plastlab.tournament.play import tournament
+from plastlab.tournament.play import joined, rematch, tournament
+from plastlab.tournament.record import recorded
 from plastlab.tournament.score import Standings
 from plastlab.tournament.show import rows, table
 
-__all__ = ["Arena", "Entrant", "Option", "Plan", "Standings", "entrant", "rows", "table"]
-__all__ += ["tournament"]
+__all__ = ["Arena", "Entrant", "Option", "Plan", "Standings", "entrant", "joined", "recorded"]
+__all__ += ["rematch", "rows", "table", "tournament"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the tidy table to FILE")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="the same, as CSV")
+    parser.add_argument(
+        "--record",
+        nargs="?",
+        type=Path,
+        const=record.QUICK,
+        metavar="FILE",
+        help="keep it all, for the book to read (default: where the book reads it)",
+    )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the scores (.png, .svg)")
     parser.add_argument(
         "--processes",
@@ -94,6 +103,8 @@ def _write(standings: Standings, args: argparse.Namespace) -> None:
             writer = csv.DictWriter(file, lines[0])
             writer.writeheader()
             writer.writerows(lines)
+    if args.record:
+        record.write(standings, args.record)
     if args.plot and standings.counting:
         show.plot(standings).save(args.plot)
     elif args.plot:

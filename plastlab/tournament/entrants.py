@@ -13,6 +13,8 @@ from plastlab.interventions import (
     FullReset,
     Intervention,
     LayerNorm,
+    ShrinkAndPerturb,
+    TunedAdam,
     WeightDecay,
 )
 from plastlab.nets import Architecture
@@ -118,7 +120,8 @@ def methods() -> list[Entrant]:
 
 def challengers() -> tuple[Entrant, ...]:
     """Everybody but NOTHING and FRESH: the other baselines, then every method."""
-    return (entrant(L2, LayerNorm()), entrant(WeightDecay, LayerNorm()), *methods())
+    with_norm = (L2, ShrinkAndPerturb, TunedAdam, WeightDecay)
+    return (*(entrant(kind, LayerNorm()) for kind in with_norm), *methods())
 
 
 def _text(value: object) -> str:

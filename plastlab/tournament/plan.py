@@ -141,7 +141,8 @@ def quick() -> Plan:
             Arena("permuted inputs", PermutedInputs(Digits(512), 20, 60, 16), since=11),
             Arena("small start", small, since=9),
             Arena("redrawn bits", bits, TINY, since=8, lrs=(3e-3, 3e-2)),
-        )
+        ),
+        judging=tuple(range(9000, 9016)),
     )
 
 

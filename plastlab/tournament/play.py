@@ -9,15 +9,16 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tqdm.auto import tqdm
 
 from plastlab import cache
 from plastlab.condition import Condition
-from plastlab.errors import check_type
+from plastlab.errors import check_choice, check_type
 from plastlab.probes import probe_name
+from plastlab.rng import resolve_seeds
 from plastlab.run import Job, Outcomes, sizes, train
 from plastlab.screen import watched
 from plastlab.tournament.entrants import FRESH, NOTHING, Entrant, Trial
@@ -76,11 +77,47 @@ def tournament(plan: Plan, executor: Executor | None = None) -> Standings:
         ValueError: doing nothing, or a fresh network per task, cannot take part in an arena.
     """
     check_type("tournament: plan", plan, Plan, "Write tournament(quick()).")
+    return Standings(plan, *_contest(plan, plan.entrants, executor))
+
+
+def joined(standings: Standings, newcomer: Entrant, executor: Executor | None = None) -> Standings:
+    """The standings with one more method, which plays by the same rules: as many settings, the same
+    tuning seeds, judged on the same seeds. Nobody else plays again."""
+    check_type("joined: newcomer", newcomer, Entrant, "Write joined(recorded(), entrant(Mine)).")
+    plan = replace(standings.plan, challengers=(*standings.plan.challengers, newcomer))
+    tuned, judged = _contest(plan, (newcomer,), executor)
+    return Standings(plan, standings.tuned + tuned, standings.judged + judged)
+
+
+def rematch(
+    standings: Standings, methods: Sequence[str], seeds: int | Sequence[int] = 16
+) -> Standings:
+    """Nothing, fresh and some methods once more: each in the setting that was chosen for it in an
+    arena, judged on other seeds (n means 0 to n - 1; see `resolve_seeds`).
+
+    Raises:
+        ValueError: a method that did not take part, or a seed on which settings were chosen.
+    """
+    named = {entrant.name: entrant for entrant in standings.plan.challengers}
+    chosen = tuple(named[check_choice("rematch: methods", name, named)] for name in methods)
+    plan = replace(standings.plan, challengers=chosen, judging=resolve_seeds(seeds))
+    judging = [
+        Work(arena, entrant, standings.cell(entrant.name, arena.name).trial, plan.judging)
+        for arena in plan.arenas
+        for entrant in plan.entrants
+    ]
+    return Standings(plan, (), _play(judging, None, lambda done: None))
+
+
+def _contest(
+    plan: Plan, entrants: Sequence[Entrant], executor: Executor | None
+) -> tuple[tuple[Played, ...], tuple[Played, ...]]:
+    """What some of the plan's entrants did while tuning, and while being judged."""
     remedy = "Give a ProcessPoolExecutor(), not its class."
     check_type("tournament: executor", executor, (Executor, type(None)), remedy)
-    pairs = [(arena, entrant) for arena in plan.arenas for entrant in plan.entrants]
+    pairs = [(arena, entrant) for arena in plan.arenas for entrant in entrants]
     tuning = [Work(a, e, trial, plan.tuning) for a, e in pairs for trial in plan.tries(e, a)]
-    with _progress(plan, tuning) as bar:
+    with _progress(plan, tuning, len(entrants)) as bar:
         bar.set_description("tuning")
         tuned = _play(tuning, executor, bar.update)
         _need_anchors(tuned)
@@ -88,14 +125,13 @@ def tournament(plan: Plan, executor: Executor | None = None) -> Standings:
         best = [max(each, key=lambda played: played.mean) for each in tries]
         judging = [Work(*pair, b.trial, plan.judging) for pair, b in zip(pairs, best, strict=True)]
         bar.set_description("judging")
-        judged = _play(judging, executor, bar.update)
-    return Standings(plan, tuned, judged)
+        return tuned, _play(judging, executor, bar.update)
 
 
-def _progress(plan: Plan, tuning: Sequence[Work]) -> tqdm:
+def _progress(plan: Plan, tuning: Sequence[Work], entrants: int) -> tqdm:
     """A bar that counts updates of single networks, in both phases."""
     judging = sum(a.stream.tasks * a.stream.steps for a in plan.arenas) * len(plan.judging)
-    total = sum(work.updates for work in tuning) + judging * len(plan.entrants)
+    total = sum(work.updates for work in tuning) + judging * entrants
     return tqdm(total=total, unit="update", unit_scale=True, leave=False, disable=not watched())
 
 

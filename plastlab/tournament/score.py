@@ -1,12 +1,14 @@
 """Scores: performance between doing nothing (0) and a fresh network for each task (1)."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from scipy.special import stdtrit
 
+from plastlab.errors import check_choice
 from plastlab.stats import Interval, interquartile_mean, paired_difference
 from plastlab.tournament.entrants import FRESH, NOTHING, Entrant, Trial
 from plastlab.tournament.plan import Plan
@@ -52,6 +54,18 @@ class Standings:
     tuned: tuple[Played, ...]
     judged: tuple[Played, ...]
 
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """On which everybody was judged, so that a claim can be checked on the standings."""
+        return self.plan.judging
+
+    def within(self, arenas: Sequence[str]) -> "Standings":
+        """The standings of some arenas alone."""
+        known = {arena.name: arena for arena in self.plan.arenas}
+        chosen = tuple(known[check_choice("within: arenas", name, known)] for name in arenas)
+        parts = (tuple(p for p in one if p.arena in arenas) for one in (self.tuned, self.judged))
+        return Standings(replace(self.plan, arenas=chosen), *parts)
+
     @cached_property
     def _cells(self) -> dict[tuple[str, str], Played]:
         return {(played.arena, played.entrant.name): played for played in self.judged}
@@ -84,6 +98,13 @@ class Standings:
         their mean is the score."""
         own, nothing, _ = self._three(method, arena)
         return (own - nothing.mean()) / self.gap(arena).mean
+
+    def beyond(self, method: str, arena: str, share: float) -> np.ndarray:
+        """By how much each seed's performance is above the point at this share of the gap: that of
+        nothing + share (fresh - nothing) [S]. Its mean is above 0 where the score is above the
+        share, and seeds stay paired."""
+        own, nothing, fresh = self._three(method, arena)
+        return own - nothing - share * (fresh - nothing)
 
     def arenas_of(self, method: str) -> tuple[str, ...]:
         """The counting arenas in which a method could take part."""

@@ -138,10 +138,11 @@ def _edge(standings: Standings, played: Played) -> str:
     return ", ".join(found)
 
 
-def plot(standings: Standings) -> plots.Plot:
-    """The overall scores, best first, with each arena's score as a small mark if they are
-    few."""
+def plot(standings: Standings, methods: Sequence[str] | None = None) -> plots.Plot:
+    """The overall scores of some methods, by default of all, best first, with each arena's score
+    as a small mark if they are few."""
     names = [name for name in standings.ranking if standings.overall(name) is not None]
+    names = [name for name in names if methods is None or name in methods]
     shown = standings.counting if len(standings.counting) <= SHAPES else ()
     dots = {
         name: {a: standings.score(name, a).mean for a in standings.arenas_of(name) if a in shown}
@@ -151,7 +152,7 @@ def plot(standings: Standings) -> plots.Plot:
         {name: standings.overall(name) for name in names},
         "score: 0 is doing nothing, 1 a fresh network for each task",
         dots,
-        {0.0: NOTHING.name, 1.0: FRESH.name},
+        {0.0: NOTHING.name, 1.0: "fresh"},
     )
 
 
