@@ -6,7 +6,16 @@ from pathlib import Path
 
 ENTRY = re.compile(r"^@(\w+)\s*\{\s*([^,\s]+)\s*,", re.MULTILINE)
 FIELD = re.compile(r"^\s*(\w+)\s*=\s*\{(.*)\},?\s*$")
-ACCENTS = {'\\"o': "ö", '\\"u': "ü", "\\^o": "ô", "\\'e": "é", "\\'s": "ś", "\\'n": "ń", "\\l": "ł"}
+ACCENTS = {
+    "\\'a": "á",
+    '\\"o': "ö",
+    '\\"u': "ü",
+    "\\^o": "ô",
+    "\\'e": "é",
+    "\\'s": "ś",
+    "\\'n": "ń",
+    "\\l": "ł",
+}
 
 
 @dataclass(frozen=True)
