@@ -15,6 +15,7 @@ from plastlab.products import product
 KINDS = ("tanh", "relu", "identity")
 PLAIN = {
     "layer_norm": False,
+    "batch_norm": False,
     "bias": True,
     "noise": 0.0,
     "injected": 0,

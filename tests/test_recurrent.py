@@ -160,6 +160,7 @@ def test_recall_shows_its_symbol_first_and_then_noise():
         (lambda: Recurrent(radius=0.0), "Recurrent.radius must be"),
         (lambda: Recurrent(activation="crelu"), "Recurrent.activation must be one of tanh"),
         (lambda: Recurrent(layer_norm=True), "Recurrent.layer_norm must be False"),
+        (lambda: Recurrent(batch_norm=True), "Recurrent.batch_norm must be False"),
         (lambda: Recurrent(radius=0.5, start="torch"), "sets the recurrent matrix itself"),
         (lambda: Recurrent(steps=5).build(12, 2, (0,)), "steps must divide the number of inputs"),
     ],
