@@ -8,18 +8,7 @@ import torch
 
 from plastlab.activations import ACTIVATIONS
 from plastlab.errors import check_choice, check_number
-from plastlab.layers import (
-    Layer,
-    Linear,
-    Residual,
-    Tensor,
-    Tensors,
-    Trace,
-    aten,
-    fan_in_start,
-    numbered,
-    start_of,
-)
+from plastlab.layers import Composite, Layer, Linear, Residual, Tensor, Trace, aten, fan_in_start
 from plastlab.nets import Architecture
 from plastlab.network import Units
 from plastlab.normalization import LayerNorm
@@ -84,24 +73,13 @@ class Mean(Layer):
         return (slope / saved).unsqueeze(2).expand(-1, -1, saved, -1)
 
 
-class EachToken(Layer):
+class EachToken(Composite):
     """Layers [R, in, n] -> [R, out, n] on every token by itself; to them, tokens are just more
     examples. The last of them is no activation, whose features are [R, units, tokens, B]."""
 
     def __init__(self, *layers: Layer) -> None:
-        self.layers = layers
-        self.shapes = numbered(layers, "shapes")
+        super().__init__(*layers)
         self.first = any(layer.first for layer in layers)
-
-    def start(self, name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        """Asks the layer whose parameter it is."""
-        return start_of(self.layers, name, shape, generator)
-
-    def bind(self, tensors: Tensors, buffers: Tensors | None, prefix: str) -> Any:
-        """One entry a layer."""
-        return [
-            layer.bind(tensors, buffers, f"{prefix}{i}.") for i, layer in enumerate(self.layers)
-        ]
 
     def forward(self, parameters: Any, h: Tensor, trace: Trace) -> tuple[Tensor, Any]:
         """[R, in, tokens, B] -> [R, out, tokens, B]."""

@@ -125,8 +125,9 @@ class Reshape(Layer):
         return slope.reshape(saved)
 
 
-class Residual(Layer):
-    """h + the layers' output for h."""
+class Composite(Layer):
+    """A layer made of layers: their parameters and buffers, each name with its layer's number
+    before it."""
 
     def __init__(self, *layers: Layer) -> None:
         self.layers = layers
@@ -142,6 +143,10 @@ class Residual(Layer):
         return [
             layer.bind(tensors, buffers, f"{prefix}{i}.") for i, layer in enumerate(self.layers)
         ]
+
+
+class Residual(Composite):
+    """h + the layers' output for h."""
 
     def forward(self, parameters: Any, h: Tensor, trace: Trace) -> tuple[Tensor, Any]:
         """Same shape in and out."""
