@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from plastlab.pages import Page, find_pages, front, title
+from plastlab.pages import Front, Page, find_pages, front, title
 from plastlab.references import Reference, read_references
 
 SEEN = ("agree", "partly", "not seen")
@@ -38,13 +38,45 @@ class Replication:
     claims: str
 
 
+@dataclass(frozen=True)
+class Told:
+    """What one page of the book says in its header, and what its last build found: read once."""
+
+    name: str
+    link: str
+    header: Front
+    verdicts: dict[str, str]
+
+    @classmethod
+    def read(cls, page: Page) -> "Told":
+        """Read the source and the notebook."""
+        name = page.source.name
+        link = f"[{name[:2]} {title(page)}]({page.notebook.name})"
+        verdicts = {claim["id"]: claim["verdict"] for claim in page.record().claims}
+        return cls(name, link, front(page), verdicts)
+
+    def judged(self, where: str) -> str:
+        """The text with its verdict after each claim's id."""
+
+        def one(match: re.Match) -> str:
+            if match[0] not in self.verdicts:
+                raise ValueError(
+                    f"{self.name}: its notebook has no claim {match[0]}. Build it with "
+                    "`make book`, or name another."
+                )
+            verdict = self.verdicts[match[0]]
+            return match[0] if verdict == "supported" else f"{match[0]} ({verdict})"
+
+        return CLAIM.sub(one, str(where))
+
+
 def tables(root: Path) -> dict[Path, str]:
     """The pages of the back matter under `root`, and what must stand in them.
 
     Raises:
         ValueError: a header names a claim, paper, verdict or field that there is not.
     """
-    pages = find_pages(root)
+    pages = [Told.read(page) for page in find_pages(root)]
     folder = root / "chapters"
     references = read_references(folder / "references.bib")
     return {
@@ -53,75 +85,54 @@ def tables(root: Path) -> dict[Path, str]:
     }
 
 
-def statements(pages: list[Page]) -> str:
+def statements(pages: list[Told]) -> str:
     """The page that says which statement about the field is shown where."""
     parts = []
     for page in pages:
-        given = [_made(Statement, fields, page) for fields in front(page).statements]
-        lines = [f"| {_cell(s.says)} | {_cell(_judged(s.shown, page))} |" for s in given]
+        given = [_made(Statement, fields, page) for fields in page.header.statements]
+        lines = [f"| {_cell(s.says)} | {_cell(page.judged(s.shown))} |" for s in given]
         if lines:
             table = "\n".join(["| statement | where it is shown |", "| :-- | :-- |", *lines])
-            parts.append(f"## {_link(page)}\n\n{table}\n")
+            parts.append(f"## {page.link}\n\n{table}\n")
     return STATEMENTS + "\n" + "\n".join(parts)
 
 
-def replications(pages: list[Page], references: dict[str, Reference]) -> str:
+def replications(pages: list[Told], references: dict[str, Reference]) -> str:
     """The page with one card for each paper whose finding a chapter tests."""
     cards = []
     for page in pages:
-        for fields in front(page).replications:
+        for fields in page.header.replications:
             one = _made(Replication, fields, page)
             if one.paper not in references:
                 raise ValueError(
-                    f"{page.source.name}: no paper {one.paper!r} in references.bib. Add its entry."
+                    f"{page.name}: no paper {one.paper!r} in references.bib. Add its entry."
                 )
             if one.seen not in SEEN:
                 raise ValueError(
-                    f"{page.source.name}: seen must be one of {', '.join(SEEN)}; got {one.seen!r}."
+                    f"{page.name}: seen must be one of {', '.join(SEEN)}; got {one.seen!r}."
                 )
             cards.append((references[one.paper], one, page))
-    cards.sort(key=lambda card: (card[0].short, card[2].source.name))
+    cards.sort(key=lambda card: (card[0].short, card[2].name))
     counts = Counter(one.seen for _, one, _ in cards)
     tally = ", ".join(f"{counts[seen]} {seen}" for seen in SEEN)
     texts = [_card(*card) for card in cards]
     return REPLICATIONS.format(tally=tally) + "\n" + "\n".join(texts)
 
 
-def _card(paper: Reference, one: Replication, page: Page) -> str:
+def _card(paper: Reference, one: Replication, page: Told) -> str:
     cited = f"[{paper.short}]({paper.link})" if paper.link else paper.short
-    return CARD.format(cited=cited, paper=paper, one=one, where=_judged(one.claims, page)).replace(
-        "CHAPTER", _link(page)
-    )
+    where = f"claims {page.judged(one.claims)} of {page.link}"
+    return CARD.format(cited=cited, paper=paper, one=one, where=where)
 
 
-def _made(kind: Callable, fields: dict[str, str], page: Page) -> Statement | Replication:
+def _made(kind: Callable, fields: dict[str, str], page: Told) -> Statement | Replication:
     try:
         return kind(**fields)
     except TypeError as error:
         raise ValueError(
-            f"{page.source.name}: a {kind.__name__.lower()} must have the fields "
+            f"{page.name}: a {kind.__name__.lower()} must have the fields "
             f"{', '.join(kind.__annotations__)}; got {', '.join(fields)}."
         ) from error
-
-
-def _judged(where: str, page: Page) -> str:
-    """The text with its verdict after each claim's id."""
-    verdicts = {claim["id"]: claim["verdict"] for claim in page.record().claims}
-
-    def judged(match: re.Match) -> str:
-        if match[0] not in verdicts:
-            raise ValueError(
-                f"{page.source.name}: its notebook has no claim {match[0]}. Build it with "
-                "`make book`, or name another."
-            )
-        verdict = verdicts[match[0]]
-        return match[0] if verdict == "supported" else f"{match[0]} ({verdict})"
-
-    return CLAIM.sub(judged, str(where))
-
-
-def _link(page: Page) -> str:
-    return f"[{page.source.name[:2]} {title(page)}]({page.notebook.name})"
 
 
 def _cell(text: str) -> str:
@@ -150,6 +161,6 @@ CARD = """## {cited}: {one.seen}
 - **Finding:** {one.finding}
 - **Its setting:** {one.setting}
 - **Ours:** {one.ours}
-- **Seen:** {one.seen}; claims {where} of CHAPTER.
+- **Seen:** {one.seen}; {where}.
 - **Why that may be:** {one.why}
 """
