@@ -11,13 +11,17 @@ from plastlab import cli
 from plastlab.claims import SUPPORTED, Claim
 from plastlab.interventions import L2, FullReset, Intervention, LayerNorm
 from plastlab.nets import MLP
+from plastlab.probes import accuracy
 from plastlab.run import run
+from plastlab.stats import paired_difference, rounded
 from plastlab.tournament import plan as plans
 from plastlab.tournament.entrants import FRESH, NOTHING, Entrant, Option, entrant
 from plastlab.tournament.plan import Arena, Plan
 from plastlab.tournament.play import joined, rematch, tournament
+from plastlab.tournament.race import race
 from plastlab.tournament.record import read, recorded, write
-from plastlab.tournament.show import rows, table
+from plastlab.tournament.show import plot, rows, table
+from plastlab.training import Training
 
 ARENA = Arena("labels", LABELS, MLP(width=8), since=2, lrs=(0.003, 0.03))
 TINY = Plan((ARENA,), (entrant(L2),), tuning=(11, 12), judging=(21, 22, 23), trials=3)
@@ -127,9 +131,41 @@ def test_a_rematch_repeats_the_chosen_settings_on_the_seeds_asked_for(monkeypatc
     assert claim.check(same_seeds).verdict == SUPPORTED
 
 
+@pytest.mark.parametrize("times", [1.0, 10.0])
+def test_a_race_is_run_in_the_chosen_settings(times):
+    held = tournament(TINY)
+    panel = race(held, "labels", ["L2", NOTHING.name])
+    panel.knobs.widgets["rate"].value = times
+    panel.session.tick(10)
+    pair = {}
+    for side, name in (("left", "L2"), ("right", NOTHING.name)):
+        chosen = held.cell(name, "labels").trial.condition(ARENA.net, ARENA.optimizer)
+        faster = replace(chosen.optimizer, lr=times * chosen.optimizer.lr)
+        pair[side] = replace(chosen, optimizer=faster)
+    same = Training(ARENA.stream, pair, seeds=(0,))
+    same.advance(10)
+    for side, found in same.measure(accuracy).items():
+        assert panel.session.history[side].tolist()[1:] == [found[0]]
+
+
+def test_where_no_arena_has_scores_the_plot_shows_differences():
+    plan = replace(TINY, challengers=(entrant(L2), entrant(Refuses)), judging=(21, 22))
+    held = tournament(plan)
+    assert not held.counting
+    own, nothing = (held.cell(name, "labels").performance for name in ("L2", NOTHING.name))
+    difference = paired_difference(own, nothing)
+    mean, low, high = rounded(difference.mean, difference.low, difference.high)
+    text = str(plot(held))
+    assert f"L2: {mean} ({low} to {high})" in text
+    assert "performance less that of nothing" in text and "Refuses" not in text
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda s: race(s, "label", ["L2"]), "race: arena must be one of labels; got 'label'"),
+        (lambda s: race(s, "labels", ["L3"]), "race: methods must be one of .*L2.*; got 'L3'"),
+        (lambda s: race(s, "labels", ["L2"]), "Choice.options must hold at least 2; got"),
         (lambda s: rematch(s, ["L3"]), "rematch: methods must be one of L2; got 'L3'"),
         (lambda s: rematch(s, [], (11, 5)), r"must not share seeds; both have \[11\]"),
         (lambda s: joined(s, L2), r"newcomer must be an Entrant; .*joined\(recorded\(\), entrant"),

@@ -20,12 +20,13 @@ from plastlab.tournament import plan, record, show
 from plastlab.tournament.entrants import Entrant, Option, entrant
 from plastlab.tournament.plan import Arena, Plan
 from plastlab.tournament.play import joined, rematch, tournament
+from plastlab.tournament.race import race
 from plastlab.tournament.record import recorded
 from plastlab.tournament.score import Standings
 from plastlab.tournament.show import rows, table
 
 __all__ = ["Arena", "Entrant", "Option", "Plan", "Standings", "entrant", "joined", "recorded"]
-__all__ += ["rematch", "rows", "table", "tournament"]
+__all__ += ["race", "rematch", "rows", "table", "tournament"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,7 +106,5 @@ def _write(standings: Standings, args: argparse.Namespace) -> None:
             writer.writerows(lines)
     if args.record:
         record.write(standings, args.record)
-    if args.plot and standings.counting:
+    if args.plot:
         show.plot(standings).save(args.plot)
-    elif args.plot:
-        print(f"{args.plot} is not written: no stream has scores.", file=sys.stderr)

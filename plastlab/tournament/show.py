@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from plastlab import plots
-from plastlab.stats import Interval, rounded
+from plastlab.stats import Interval, paired_difference, rounded
 from plastlab.tournament.entrants import FRESH, NOTHING
 from plastlab.tournament.plan import Arena
 from plastlab.tournament.score import LEAST, Played, Standings
@@ -140,12 +140,15 @@ def _edge(standings: Standings, played: Played) -> str:
 
 def plot(standings: Standings, methods: Sequence[str] | None = None) -> plots.Plot:
     """The overall scores of some methods, by default of all, best first, with each arena's score
-    as a small mark if they are few."""
-    names = [name for name in standings.ranking if standings.overall(name) is not None]
-    names = [name for name in names if methods is None or name in methods]
-    shown = standings.counting if len(standings.counting) <= SHAPES else ()
+    as a small mark if they are few. If no arena has scores: performance less that of nothing, the
+    mean over arenas."""
+    shown = [name for name in standings.ranking if methods is None or name in methods]
+    if not standings.counting:
+        return _differences(standings, shown)
+    names = [name for name in shown if standings.overall(name) is not None]
+    few = standings.counting if len(standings.counting) <= SHAPES else ()
     dots = {
-        name: {a: standings.score(name, a).mean for a in standings.arenas_of(name) if a in shown}
+        name: {a: standings.score(name, a).mean for a in standings.arenas_of(name) if a in few}
         for name in names
     }
     return plots.forest(
@@ -154,6 +157,18 @@ def plot(standings: Standings, methods: Sequence[str] | None = None) -> plots.Pl
         dots,
         {0.0: NOTHING.name, 1.0: "fresh"},
     )
+
+
+def _differences(standings: Standings, names: Sequence[str]) -> plots.Plot:
+    """Of those who could take part in every arena."""
+
+    def mean(name: str) -> np.ndarray:
+        return np.mean([standings.cell(name, a.name).performance for a in arenas], 0)
+
+    arenas, nothing = standings.plan.arenas, NOTHING.name
+    able = [n for n in names if not any(standings.cell(n, a.name).refused for a in arenas)]
+    found = {name: paired_difference(mean(name), mean(nothing)) for name in able}
+    return plots.forest(found, "performance less that of nothing")
 
 
 def profiles(standings: Standings, methods: Sequence[str] | None = None) -> plots.Plot:
