@@ -13,7 +13,8 @@ import ipywidgets as widgets
 
 from plastlab.errors import check_choice, check_number, check_type
 
-LAYOUT = {"width": "27em", "max_width": "100%"}
+SLIDER, NUMBER = 18.0, 6.0  # widths in em of a slider and of a box for a number, without the name
+COLUMN = "27em"
 ROUND = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 
 
@@ -62,7 +63,11 @@ class Slider:
 
     def widget(self, label: str) -> widgets.Widget:
         """Return the slider."""
-        value = {"value": self.value, "layout": LAYOUT, **_named(self.label or label)}
+        value = {
+            "value": self.value,
+            "layout": {"max_width": "100%"},
+            **_named(self.label or label),
+        }
         if self.log:
             stops = [(f"{stop:,g}", stop) for stop in self.stops()]
             return widgets.SelectionSlider(options=stops, **value)
@@ -140,7 +145,7 @@ class Switch:
 
     def widget(self, label: str) -> widgets.Widget:
         """Return the box."""
-        whole = {"width": "auto", "min_width": LAYOUT["width"]}
+        whole = {"width": "auto", "min_width": COLUMN}
         return widgets.Checkbox(self.value, layout=whole, **_named(self.label or label))
 
 
@@ -191,10 +196,14 @@ def side_by_side(shown: Sequence[widgets.Widget]) -> widgets.Box:
 
 
 def align(shown: Sequence[widgets.Widget]) -> None:
-    """Give the names beside some widgets one width, so that none is cut off. The name of a box to
-    tick stands behind it, and needs no room there."""
+    """Give the names beside some widgets one width, so that none is cut off and a long one takes
+    nothing from a slider. The name of a box to tick stands behind it, and needs no room there."""
     named = [widget for widget in shown if hasattr(widget.style, "description_width")]
     before = [widget for widget in named if not isinstance(widget, widgets.Checkbox)]
-    widest = max((len(widget.description) for widget in before), default=0)
+    widest = 0.7 * max((len(widget.description) for widget in before), default=0) + 0.8
     for widget in named:
-        widget.style.description_width = f"{0.7 * widest + 0.8:.1f}em"
+        widget.style.description_width = f"{widest:.1f}em"
+        if isinstance(widget, (widgets.FloatSlider, widgets.IntSlider, widgets.SelectionSlider)):
+            widget.layout.width = f"{widest + SLIDER:.1f}em"
+        elif isinstance(widget, widgets.BoundedIntText):
+            widget.layout.width = f"{widest + NUMBER:.1f}em"

@@ -21,7 +21,6 @@ TRAIN = 0.012  # seconds of a frame that are spent training
 REST = 0.004  # seconds of a frame that are left for the reader's clicks, at least
 SPEEDS = (10.0, 10_000.0)  # updates a second
 SEEDS = 9999
-SEED_LAYOUT = {"width": "17em"}
 ICONS = {"Play": "play", "Pause": "pause", "Reset": "undo"}
 
 
@@ -59,7 +58,7 @@ class Live(Panel):
         self.script, self.knobs, self.chart = script, knobs, Chart()
         self._task: asyncio.Task | None = None
         self.speed = Slider(*SPEEDS, value=speed, log=True).widget("updates a second")
-        self.seed = widgets.BoundedIntText(0, 0, SEEDS, description="seed", layout=SEED_LAYOUT)
+        self.seed = widgets.BoundedIntText(0, 0, SEEDS, description="seed")
         self._new_session()
         self._draw()
         self.chart.on_msg(self._heard)

@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 from PIL import Image
+from small import LABELS
 
-from plastlab.controls import Choice, Knobs, Slider, Switch
+from plastlab.condition import Condition
+from plastlab.controls import NUMBER, SLIDER, Choice, Knobs, Slider, Switch
 from plastlab.explore import explore
+from plastlab.live import live
 from plastlab.marks import Line
 from plastlab.picture import Picture
+from plastlab.training import Training
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -149,3 +153,20 @@ def test_the_long_text_behind_a_box_takes_no_room_from_the_sliders():
     long = drawn(size=Slider(0, 1), switch=Switch(label="one size of weights at any width"))
     assert long["size"].style.description_width == short["size"].style.description_width
     assert long["switch"].layout.width == "auto"
+
+
+def test_a_long_name_takes_nothing_from_what_it_names():
+    """Else sliders, and the box of a live panel's seed, shrink to nothing."""
+
+    def room(name):
+        widget = panel.knobs.widgets[name] if name else panel.seed
+        return float(widget.layout.width[:-2]) - float(widget.style.description_width[:-2])
+
+    for label in ("lr", "the learning rate, times this"):
+        panel = live(
+            lambda seed, rate: Training(LABELS, {"it": Condition()}, (seed,)),
+            lambda training: {"loss": 0.0},
+            lambda history: Picture([Line(history.step, history["loss"])]),
+            rate=Slider(0.1, 10.0, log=True, label=label),
+        )
+        assert room("rate") == SLIDER and room("") == NUMBER
