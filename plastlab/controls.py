@@ -13,7 +13,7 @@ import ipywidgets as widgets
 
 from plastlab.errors import check_choice, check_number, check_type
 
-SLIDER, NUMBER = 18.0, 6.0  # widths in em of a slider and of a box for a number, without the name
+SLIDER, NUMBER = 16.0, 6.0  # widths in em of a slider and of a box for a number, without the name
 COLUMN = "27em"
 ROUND = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 
