@@ -53,25 +53,30 @@ else:
     from plastlab import plots, theory
     from plastlab import probes as _probes
     from plastlab import streams as _streams
-    from plastlab.attention import Transformer
-    from plastlab.axis import Axis
     from plastlab.claims import Claim
     from plastlab.condition import Condition
-    from plastlab.controls import Choice, Slider, Switch
-    from plastlab.convnets import ImpalaNet1d, SoftMoENet1d
     from plastlab.data import *  # noqa: F403
-    from plastlab.explore import explore
     from plastlab.interventions import *  # noqa: F403
-    from plastlab.live import live
-    from plastlab.marks import Band, Bars, Dots, Line, Rule
-    from plastlab.modules import Module
     from plastlab.muon import Muon
-    from plastlab.nets import MLP, ConvNet1d, ResidualMLP
+    from plastlab.nets import (
+        MLP,
+        ConvNet1d,
+        ImpalaNet1d,
+        Recurrent,
+        ResidualMLP,
+        SoftMoENet1d,
+        Transformer,
+    )
+    from plastlab.nets.modules import Module
     from plastlab.optim import SGD, Adam, AdamW
-    from plastlab.picture import Picture, Row
-    from plastlab.predict import calibration, predict
+    from plastlab.panels.controls import Choice, Slider, Switch
+    from plastlab.panels.explore import explore
+    from plastlab.panels.live import live
+    from plastlab.panels.marks import Band, Bars, Dots, Line, Rule
+    from plastlab.panels.picture import Picture, Row
+    from plastlab.panels.predict import calibration, predict
+    from plastlab.plots.axis import Axis
     from plastlab.probes import *  # noqa: F403
-    from plastlab.recurrent import Recurrent
     from plastlab.result import Result
     from plastlab.run import run
     from plastlab.stats import interval

@@ -95,8 +95,9 @@ def measure(effort: Effort, several_cores: bool) -> Iterator[Row]:
     """All rows, one after the other."""
     for work, goals in GOALS:
         yield from against_the_loop(work, goals, effort)
-    for work, steps in ((engines.MIDDLE, 100), (engines.MIDDLE, 400), (engines.SMALL, 100)):
-        yield diagnostics(work, steps, effort)
+    for work in (engines.MIDDLE, engines.SMALL):
+        for steps in (100, 200, 400):
+            yield diagnostics(work, steps, effort)
     if several_cores and (os.cpu_count() or 1) > 1:
         yield from cores(engines.MIDDLE, effort)
         yield from cores(engines.SMALL, effort)

@@ -20,7 +20,7 @@ import platformdirs
 import torch
 
 from plastlab.condition import Condition
-from plastlab.modules import Module
+from plastlab.nets.modules import Module
 from plastlab.probes import Probe, underlying
 from plastlab.streams import Stream
 

@@ -10,12 +10,12 @@ from plastlab import requirements
 COMMANDS = {
     "lab": ("start", "open the book in JupyterLab"),
     "doctor": ("doctor", "check this machine, and say how long the book takes on it"),
-    "claims": ("ledger", "recompute the claims of the book"),
+    "claims": ("book.ledger", "recompute the claims of the book"),
     "bench": ("bench", "measure the engine against an ordinary PyTorch loop"),
     "tournament": ("tournament", "let every method compete on the same streams"),
-    "catalogue": ("catalogue", "list the methods, diagnostics and streams"),
-    "book": ("book", "rebuild the notebooks that changed, or check them"),
-    "course": ("course", "make a course for nbgrader out of the labs"),
+    "catalogue": ("book.catalogue", "list the methods, diagnostics and streams"),
+    "book": ("book.build", "rebuild the notebooks that changed, or check them"),
+    "course": ("book.course", "make a course for nbgrader out of the labs"),
 }
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from plastlab.errors import check_type
 from plastlab.interventions.base import Intervention
-from plastlab.modules import Module
 from plastlab.muon import Muon
 from plastlab.nets import MLP, Architecture
+from plastlab.nets.modules import Module
 from plastlab.optim import SGD, Adam
 
 

@@ -8,9 +8,9 @@ import torch
 
 from plastlab.errors import check_choice, check_number, check_type
 from plastlab.nets import MLP, Architecture
+from plastlab.nets.shaping import ShapedMLP
 from plastlab.products import one_thread
 from plastlab.rng import normal, resolve_seeds
-from plastlab.shaping import ShapedMLP
 from plastlab.theory import Signals
 
 Tensor = torch.Tensor

@@ -9,7 +9,7 @@ import torch
 
 from plastlab.condition import Condition
 from plastlab.interventions.base import Act, Intervention
-from plastlab.network import TRAINING, Look, Network, Pass
+from plastlab.nets.network import TRAINING, Look, Network, Pass
 from plastlab.probes import Probe, online, probe_name
 from plastlab.rows import Rows
 from plastlab.state import State

@@ -7,7 +7,7 @@ import torch
 
 from plastlab.errors import check_choice
 from plastlab.losses import CrossEntropy, SquaredError
-from plastlab.network import Network, Pass, Units
+from plastlab.nets.network import Network, Pass, Units
 from plastlab.optim import Memory, forget, places
 from plastlab.products import product
 from plastlab.rng import generator

@@ -8,7 +8,7 @@ from small import LABELS, NETS, CReLU, twin
 from torch import nn
 
 from plastlab.condition import Condition
-from plastlab.network import Network
+from plastlab.nets.network import Network
 from plastlab.optim import Adam
 from plastlab.shard import Shard
 

@@ -5,12 +5,20 @@ import platform
 import torch
 from torch import nn
 
-from plastlab import convolution, layers, mixture, normalization, pooling
-from plastlab.activations import ACTIVATIONS
 from plastlab.data import Gaussian
-from plastlab.nets import MLP, ConvNet1d, ResidualMLP
+from plastlab.nets import (
+    MLP,
+    ConvNet1d,
+    ResidualMLP,
+    convolution,
+    layers,
+    mixture,
+    normalization,
+    pooling,
+)
+from plastlab.nets.activations import ACTIVATIONS
+from plastlab.nets.pointwise import Unlisted
 from plastlab.optim import SGD, Adam
-from plastlab.pointwise import Unlisted
 from plastlab.shard import Shard
 from plastlab.streams import RandomLabels
 

@@ -9,10 +9,10 @@ import torch
 from scipy.optimize import least_squares
 from torch import nn
 
-from plastlab.activations import ACTIVATIONS, GAINS
-from plastlab.layers import Trace
 from plastlab.nets import MLP
-from plastlab.parametric import LEAKY_DENOMINATOR, LEAKY_NUMERATOR
+from plastlab.nets.activations import ACTIVATIONS, GAINS
+from plastlab.nets.layers import Trace
+from plastlab.nets.parametric import LEAKY_DENOMINATOR, LEAKY_NUMERATOR
 
 SHAPE = (2, 5, 7)  # replicas, units, batch
 BY_RULE = sorted({*GAINS} - {"gelu", "silu"}) + ["identity"]

@@ -26,8 +26,8 @@ from plastlab.interventions import (
     SpectralNormalization,
 )
 from plastlab.losses import CrossEntropy
-from plastlab.modules import Module
 from plastlab.nets import MLP, ConvNet1d, ResidualMLP
+from plastlab.nets.modules import Module
 from plastlab.optim import SGD, Adam
 from plastlab.shard import Shard
 

@@ -9,16 +9,15 @@ import torch
 import torch.nn.functional as F
 from small import NONLINEARITIES, twin
 
-from plastlab import convnets
 from plastlab.condition import Condition
-from plastlab.convnets import ImpalaNet1d, SoftMoENet1d
 from plastlab.interventions import NoisyNet
-from plastlab.layers import Linear, Trace
 from plastlab.losses import CrossEntropy
-from plastlab.mixture import SoftMixture
-from plastlab.nets import ResidualMLP
-from plastlab.pointwise import ReLU
-from plastlab.pooling import MaxPool1d
+from plastlab.nets import ResidualMLP, convnets
+from plastlab.nets.convnets import ImpalaNet1d, SoftMoENet1d
+from plastlab.nets.layers import Linear, Trace
+from plastlab.nets.mixture import SoftMixture
+from plastlab.nets.pointwise import ReLU
+from plastlab.nets.pooling import MaxPool1d
 
 SEEDS, INPUTS, CLASSES, BATCH = (3, 0), 24, 5, 4
 SPECS = {

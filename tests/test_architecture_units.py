@@ -12,9 +12,9 @@ from small import LABELS, OPTIMIZERS, assert_same_numbers, trained, twin, weight
 from test_contract import KINDS, check_finite, check_independent_of_company
 
 from plastlab.condition import Condition
-from plastlab.convnets import ImpalaNet1d, SoftMoENet1d
 from plastlab.interventions import NoisyNet, ReDo, SpectralNormalization
 from plastlab.nets import MLP, ConvNet1d, ResidualMLP
+from plastlab.nets.convnets import ImpalaNet1d, SoftMoENet1d
 from plastlab.optim import SGD, Adam
 from plastlab.shard import Shard
 

@@ -22,8 +22,8 @@ from plastlab.interventions import (
     ShrinkAndPerturb,
     WeightClipping,
 )
-from plastlab.modules import Module
 from plastlab.nets import MLP, ConvNet1d, ResidualMLP
+from plastlab.nets.modules import Module
 from plastlab.optim import SGD, Adam, AdamW
 from plastlab.probes import accuracy, dead_units
 from plastlab.run import run

@@ -6,11 +6,11 @@ import torch.nn.functional as F
 from small import LABELS, trained
 from torch import nn
 
-from plastlab.attention import EachToken, Mean, Positions, SelfAttention, Tokens, Transformer
 from plastlab.condition import Condition
 from plastlab.interventions import ReDo
-from plastlab.layers import Linear, Trace
 from plastlab.losses import CrossEntropy
+from plastlab.nets.attention import EachToken, Mean, Positions, SelfAttention, Tokens, Transformer
+from plastlab.nets.layers import Linear, Trace
 from plastlab.optim import Adam
 from plastlab.propagation import propagate
 

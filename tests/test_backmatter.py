@@ -6,8 +6,9 @@ import re
 import nbformat
 import pytest
 
-from plastlab import backmatter, book
-from plastlab.pages import Page
+from plastlab.book import backmatter
+from plastlab.book import build as book
+from plastlab.book.pages import Page
 from plastlab.requirements import ROOT
 
 SOURCE = """---

@@ -7,10 +7,10 @@ from small import LABELS, trained
 from torch import nn
 
 from plastlab.condition import Condition
-from plastlab.layers import Trace
 from plastlab.losses import CrossEntropy
 from plastlab.nets import MLP, ConvNet1d, ResidualMLP
-from plastlab.normalization import BatchNorm
+from plastlab.nets.layers import Trace
+from plastlab.nets.normalization import BatchNorm
 from plastlab.optim import SGD
 from plastlab.probes import accuracy, loss, trainability_loss
 from plastlab.shard import Shard

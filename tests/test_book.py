@@ -8,8 +8,9 @@ import sys
 import nbformat
 import pytest
 
-from plastlab import book, pages
-from plastlab.pages import Page
+from plastlab.book import build as book
+from plastlab.book import pages
+from plastlab.book.pages import Page
 from plastlab.requirements import ROOT
 
 HEADER = """---

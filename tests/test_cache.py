@@ -15,8 +15,8 @@ from plastlab import cache
 from plastlab.condition import Condition
 from plastlab.data import Gaussian, RandomTargets
 from plastlab.interventions import Intervention, L2Init
-from plastlab.modules import Module
 from plastlab.nets import MLP
+from plastlab.nets.modules import Module
 from plastlab.optim import SGD, Adam
 from plastlab.probes import accuracy, dead_units, online
 from plastlab.run import run

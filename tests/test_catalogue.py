@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from plastlab import catalogue, cli, engines, interventions, probes, streams
-from plastlab.catalogue import DIAGNOSTIC, METHOD, STREAM
+from plastlab import cli, engines, interventions, probes, streams
+from plastlab.book import catalogue
+from plastlab.book.catalogue import DIAGNOSTIC, METHOD, STREAM
 from plastlab.interventions import Event, Intervention
 
 

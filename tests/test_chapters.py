@@ -5,7 +5,7 @@ import statistics
 
 import pytest
 
-from plastlab.pages import find_pages, read_notebook
+from plastlab.book.pages import find_pages, read_notebook
 from plastlab.requirements import ROOT
 
 CHAPTERS = [chapter for chapter in find_pages(ROOT) if not chapter.is_lab]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from plastlab.clones import Clones
 from plastlab.condition import Condition
 from plastlab.data import TeacherRegression
-from plastlab.gauss_newton import GaussNewton
+from plastlab.experiments.clones import Clones
+from plastlab.experiments.gauss_newton import GaussNewton
 from plastlab.nets import MLP
 from plastlab.optim import SGD, Adam
 from plastlab.shard import Shard

@@ -17,10 +17,10 @@ from plastlab.interventions import (
     NormalizeAndProject,
     SpectralNormalization,
 )
-from plastlab.modules import Module
 from plastlab.nets import MLP, ConvNet1d, ResidualMLP
+from plastlab.nets.modules import Module
+from plastlab.nets.spectral import SpectralNorm
 from plastlab.optim import SGD, Adam
-from plastlab.spectral import SpectralNorm
 
 SEEDS = (5, 2)
 EVERY_NET = pytest.mark.parametrize("net", NETS.values(), ids=NETS)

@@ -23,8 +23,8 @@ from plastlab.interventions import (
     ReDo,
     ShrinkAndPerturb,
 )
-from plastlab.modules import Module
 from plastlab.nets import MLP, ConvNet1d, ResidualMLP
+from plastlab.nets.modules import Module
 from plastlab.optim import SGD, Adam, AdamW
 from plastlab.probes import accuracy, effective_rank, online
 from plastlab.shard import Shard

@@ -12,11 +12,11 @@ from PIL import Image
 from small import LABELS
 
 from plastlab.condition import Condition
-from plastlab.controls import NUMBER, SLIDER, Choice, Knobs, Slider, Switch
-from plastlab.explore import explore
-from plastlab.live import live
-from plastlab.marks import Line
-from plastlab.picture import Picture
+from plastlab.panels.controls import NUMBER, SLIDER, Choice, Knobs, Slider, Switch
+from plastlab.panels.explore import explore
+from plastlab.panels.live import live
+from plastlab.panels.marks import Line
+from plastlab.panels.picture import Picture
 from plastlab.training import Training
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -129,10 +129,10 @@ def test_a_notebook_run_without_a_front_end_keeps_a_picture_and_its_words(monkey
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     notebook = nbformat.v4.new_notebook()
     source = """
-from plastlab.controls import Slider
-from plastlab.explore import explore
-from plastlab.marks import Line
-from plastlab.picture import Picture
+from plastlab.panels.controls import Slider
+from plastlab.panels.explore import explore
+from plastlab.panels.marks import Line
+from plastlab.panels.picture import Picture
 explore(lambda slope: Picture([Line([0, 1], [0, slope], label="slope")]), slope=Slider(1, 9))
 """
     notebook.cells = [nbformat.v4.new_code_cell(source)]

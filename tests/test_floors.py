@@ -2,6 +2,7 @@
 named before it. So there are no cycles, and nothing downstream is known upstream."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,16 @@ import plastlab
 
 ROOT = Path(plastlab.__file__).parent
 FLOORS = """
-0 requirements machine errors screen palette axis references
+0 requirements machine errors screen references
 0 rng stats losses theory products data
-1 rows layers convolution pooling spectral normalization pointwise parametric activations network
-1 noisy injection mixture nets stretched shaping convnets recurrent attention modules optim muon
+1 rows nets optim muon
 2 state streams
-3 probes interventions starts clones gauss_newton recycling
+3 probes interventions
 4 condition shard training cache result run
-4 grid propagation residuals shattering boundary
-5 claims plots marks still picture forgetting history release pages backmatter
-6 controls chart frontend explore live predict labs
-6 start doctor cells engines bench ledger tournament catalogue book course
+4 boundary propagation
+5 plots claims panels labs
+6 experiments tournament
+6 start doctor engines bench book
 7 cli __main__ __init__
 """
 ORDER = {}
@@ -65,6 +65,22 @@ def test_imports_come_from_below(path):
         assert ORDER[name] < ORDER[here], (
             f"{here} (floor {FLOOR[here]}) must not import {name} (floor {FLOOR[name]})"
         )
+
+
+def files_imported(path):
+    """The files of modules that a file imports names from; what a package hands on is not seen."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("plastlab"):
+            place = ROOT.joinpath(*node.module.split(".")[1:])
+            for file in (place, *(place / alias.name for alias in node.names)):
+                if file.with_suffix(".py").exists():
+                    yield file.with_suffix(".py")
+
+
+def test_no_files_import_each_other_in_a_circle():
+    graph = {path: set(files_imported(path)) for path in FILES}
+    assert ROOT / "nets" / "layers.py" in graph[ROOT / "nets" / "architectures.py"]
+    TopologicalSorter(graph).prepare()  # raises CycleError
 
 
 def test_the_table_names_no_module_that_is_gone():

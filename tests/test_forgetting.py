@@ -7,7 +7,7 @@ import torch
 from plastlab import theory
 from plastlab.condition import Condition
 from plastlab.data import Mnist1d
-from plastlab.forgetting import WAYS, RateOnly, WatchedSoftReset, chart, emptied, empty
+from plastlab.experiments.forgetting import WAYS, RateOnly, WatchedSoftReset, chart, emptied, empty
 from plastlab.interventions import AdamReset, SoftReset
 from plastlab.nets import MLP
 from plastlab.optim import Adam

@@ -7,12 +7,12 @@ from torch.func import functional_call, jacrev, vmap
 
 from plastlab.condition import Condition
 from plastlab.data import Digits, TeacherRegression
-from plastlab.gauss_newton import GaussNewton, jacobian
+from plastlab.experiments.gauss_newton import GaussNewton, jacobian
 from plastlab.nets import MLP
+from plastlab.nets.stretched import StretchedMLP
 from plastlab.optim import SGD, Adam
 from plastlab.shard import Shard
 from plastlab.streams import Stationary
-from plastlab.stretched import StretchedMLP
 
 DATA = TeacherRegression(examples=40, inputs=6, hidden=3, outputs=2)
 STREAM = Stationary(DATA, tasks=1, steps=50, batch=40)

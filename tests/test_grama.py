@@ -11,8 +11,8 @@ from torch import nn
 from plastlab.condition import Condition
 from plastlab.interventions import GraMa
 from plastlab.interventions.grama import OF
-from plastlab.modules import Module
 from plastlab.nets import MLP, ConvNet1d
+from plastlab.nets.modules import Module
 from plastlab.optim import SGD, Adam
 from plastlab.probes import dormancy
 

@@ -7,7 +7,7 @@ import pytest
 from small import LABELS, NETS
 
 from plastlab.condition import Condition
-from plastlab.grid import best_of
+from plastlab.experiments.grid import best_of
 from plastlab.optim import SGD, Adam
 from plastlab.probes import accuracy, loss
 from plastlab.run import run

@@ -11,9 +11,9 @@ from torch.func import functional_call
 
 from plastlab.condition import Condition
 from plastlab.interventions import FullReset, LayerNorm, NoisyNet, PlasticityInjection, ReDo
-from plastlab.layers import Trace
-from plastlab.modules import Module
 from plastlab.nets import MLP, ConvNet1d
+from plastlab.nets.layers import Trace
+from plastlab.nets.modules import Module
 from plastlab.optim import Adam, AdamW
 from plastlab.probes import accuracy, loss
 

@@ -20,7 +20,7 @@ from plastlab.interventions import (
     WeightClipping,
 )
 from plastlab.nets import MLP, ConvNet1d, ResidualMLP
-from plastlab.normalization import LayerNorm as LayerNormLayer
+from plastlab.nets.normalization import LayerNorm as LayerNormLayer
 from plastlab.optim import SGD, Adam, AdamW
 from plastlab.shard import Shard
 from plastlab.streams import Stationary

@@ -11,13 +11,12 @@ from scipy import stats
 from small import NONLINEARITIES, twin
 from torch import nn
 
-from plastlab import nets
-from plastlab.activations import ACTIVATIONS, GAINS
-from plastlab.convolution import Conv1d
-from plastlab.layers import Linear, Reshape, Residual
 from plastlab.losses import CrossEntropy, SquaredError
 from plastlab.nets import MLP, Architecture, ConvNet1d, ResidualMLP
-from plastlab.normalization import LayerNorm
+from plastlab.nets.activations import ACTIVATIONS, GAINS
+from plastlab.nets.convolution import Conv1d
+from plastlab.nets.layers import Linear, Reshape, Residual
+from plastlab.nets.normalization import LayerNorm
 
 NONLINEARITY_MODULES = tuple(type(make(1)) for make in NONLINEARITIES.values())
 SEEDS, INPUTS, CLASSES, BATCH = (3, 0, 7), 12, 5, 6
@@ -194,5 +193,6 @@ def test_a_draw_depends_on_seed_and_key_alone(make):
 
 
 def test_every_architecture_and_activation_is_tried_here():
-    here = {kind for kind in Architecture.__subclasses__() if kind.__module__ == nets.__name__}
+    place = Architecture.__module__
+    here = {kind for kind in Architecture.__subclasses__() if kind.__module__ == place}
     assert {type(p.values[0]) for p in EVERY_NET} == here

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from plastlab import ledger
+from plastlab.book import ledger
+from plastlab.book.ledger import ChapterError, chapters, faults, recompute, summary, table
 from plastlab.cli import main
-from plastlab.ledger import ChapterError, chapters, faults, recompute, summary, table
 from plastlab.references import read_references
 from plastlab.requirements import ROOT
 

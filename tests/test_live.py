@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from plastlab.condition import Condition
-from plastlab.controls import Slider
 from plastlab.data import Gaussian
-from plastlab.history import RECORDS, History, Session
 from plastlab.interventions import FullReset
-from plastlab.live import live
-from plastlab.marks import Line
 from plastlab.nets import MLP
 from plastlab.optim import Adam
-from plastlab.picture import Picture
+from plastlab.panels.controls import Slider
+from plastlab.panels.history import RECORDS, History, Session
+from plastlab.panels.live import live
+from plastlab.panels.marks import Line
+from plastlab.panels.picture import Picture
 from plastlab.probes import accuracy
 from plastlab.streams import RandomLabels
 from plastlab.training import Training

@@ -8,8 +8,8 @@ from small import LABELS, NETS, trained
 from torch import nn
 
 from plastlab.condition import Condition
-from plastlab.modules import Module
 from plastlab.nets import MLP, ConvNet1d, ResidualMLP
+from plastlab.nets.modules import Module
 from plastlab.optim import SGD, Adam
 
 SEEDS, UNITS = (5, 2, 8), (1, 4)

@@ -9,8 +9,8 @@ from torch import nn
 
 from plastlab.condition import Condition
 from plastlab.interventions import L2, FullReset, NoisyNet, ShrinkAndPerturb, WeightClipping
-from plastlab.modules import Module
 from plastlab.nets import MLP
+from plastlab.nets.modules import Module
 from plastlab.optim import SGD, Adam
 from plastlab.probes import loss
 

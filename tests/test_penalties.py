@@ -11,8 +11,8 @@ from torch import nn
 from plastlab.condition import Condition
 from plastlab.interventions import Parseval, SpectralPenalty, WassersteinInit
 from plastlab.nets import MLP, ConvNet1d
+from plastlab.nets.spectral import power_shares, power_step
 from plastlab.optim import Adam
-from plastlab.spectral import power_shares, power_step
 
 EVERY_NET = pytest.mark.parametrize("net", NETS.values(), ids=NETS)
 NORMS = (nn.LayerNorm, nn.GroupNorm)

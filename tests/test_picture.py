@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from plastlab.axis import Axis, ticks
-from plastlab.chart import pack
-from plastlab.marks import DASHES, Band, Bars, Dots, Line, Rule
-from plastlab.palette import COLORS
-from plastlab.picture import Picture, Row
+from plastlab.panels.chart import pack
+from plastlab.panels.marks import DASHES, SHAPES, Band, Bars, Dots, Line, Rule, Style
+from plastlab.panels.picture import Picture, Row
+from plastlab.plots.axis import Axis, ticks
+from plastlab.plots.palette import COLORS
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_marks_with_one_label_share_colour_and_dash_and_one_line_of_the_legend()
     picture = Picture([*seeds, mean, other, Rule(y=0.1, label="chance")])
     styles = picture.styles()
     assert len(set(styles[:4])) == 1
-    assert styles[4] == (list(COLORS.values())[1], DASHES["dashed"])
+    assert styles[4] == Style(list(COLORS.values())[1], DASHES["dashed"], SHAPES["diamond"])
     assert [entry["label"] for entry in pack(picture)["legend"]] == ["Adam", "SGD"]
     assert picture.legend() == [3, 4]
     assert Picture(seeds).legend() == [0]
@@ -155,3 +155,15 @@ def test_the_still_has_every_kind_of_mark_in_its_colour_on_a_transparent_page():
         color = [int(COLORS[name][k : k + 2], 16) for k in (1, 3, 5)]
         assert np.abs(solid - color).max(axis=1).min() < 12, name
     assert plot.alt.startswith("Across: no label")
+
+
+def test_dots_of_five_labels_differ_in_shape_and_cover_about_one_area():
+    def area(corners):
+        around = zip(corners, corners[1:] + corners[:1], strict=True)
+        return abs(sum(a * d - b * c for (a, b), (c, d) in around)) / 2
+
+    marks = [Dots([k], [k], label=str(k)) for k in range(5)]
+    shapes = [mark["shape"] for mark in pack(Picture(marks))["marks"]]
+    assert shapes == list(SHAPES.values()) and len(set(shapes)) == 5
+    for corners in shapes[1:]:
+        assert area(corners) == pytest.approx(math.pi, rel=0.1)

@@ -15,10 +15,10 @@ from matplotlib.text import Text
 from PIL import Image
 
 from plastlab import plots
-from plastlab.controls import Choice, Slider
-from plastlab.palette import COLORS, GREY
+from plastlab.panels.controls import Choice, Slider
+from plastlab.panels.predict import Guess
 from plastlab.plots import style, words
-from plastlab.predict import Guess
+from plastlab.plots.palette import COLORS, GREY
 from plastlab.result import Result
 from plastlab.stats import Interval
 

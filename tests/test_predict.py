@@ -4,8 +4,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from plastlab.controls import Choice, Slider
-from plastlab.predict import Guess, calibration, predict, tally
+from plastlab.panels.controls import Choice, Slider
+from plastlab.panels.predict import Guess, calibration, predict, tally
 
 
 def number(low=0.0, high=1.0):
@@ -127,7 +127,7 @@ def test_where_nobody_is_asked_everything_is_shown_at_once(monkeypatch):
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     notebook = nbformat.v4.new_notebook()
     sources = [
-        "from plastlab.predict import calibration, predict\n"
+        "from plastlab.panels.predict import calibration, predict\n"
         "guess = predict('Share right', low=0, high=1)",
         "from IPython.display import Markdown\n"
         "guess.reveal(Markdown('a *figure*'), 3.5, truth=0.2)",

@@ -14,8 +14,8 @@ from plastlab import probes
 from plastlab.condition import Condition
 from plastlab.data import TeacherRegression
 from plastlab.losses import SquaredError
-from plastlab.modules import Module
 from plastlab.nets import MLP
+from plastlab.nets.modules import Module
 from plastlab.optim import SGD, Adam
 from plastlab.probes import (
     ggn_rank,

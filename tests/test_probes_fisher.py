@@ -10,8 +10,8 @@ from torch import nn
 
 from plastlab.condition import Condition
 from plastlab.data import Mnist1d, TeacherRegression
-from plastlab.modules import Module
 from plastlab.nets import MLP
+from plastlab.nets.modules import Module
 from plastlab.optim import SGD, Adam
 from plastlab.probes import fisher_trace, given
 from plastlab.shard import Shard

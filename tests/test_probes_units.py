@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from small import LABELS, NETS, trained, twin
 from torch import nn
 
-from plastlab.activations import Tanh
 from plastlab.condition import Condition
-from plastlab.modules import Module
 from plastlab.nets import MLP
+from plastlab.nets.activations import Tanh
+from plastlab.nets.modules import Module
 from plastlab.optim import SGD, Adam
 from plastlab.probes import (
     active_fraction,

@@ -8,9 +8,9 @@ from plastlab.condition import Condition
 from plastlab.data import Recall
 from plastlab.interventions import ReDo
 from plastlab.losses import CrossEntropy
+from plastlab.nets.recurrent import Recurrent
 from plastlab.optim import SGD
 from plastlab.propagation import propagate
-from plastlab.recurrent import Recurrent
 from plastlab.run import run
 from plastlab.streams import Stationary
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from small import LABELS, NETS, trained
 
-from plastlab import recycling
 from plastlab.condition import Condition
+from plastlab.experiments import recycling
 from plastlab.interventions import ContinualBackprop
 from plastlab.nets import MLP
 from plastlab.optim import Adam

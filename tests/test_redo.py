@@ -9,8 +9,8 @@ from torch import nn
 
 from plastlab.condition import Condition
 from plastlab.interventions import ReDo
-from plastlab.modules import Module
 from plastlab.nets import MLP, ConvNet1d
+from plastlab.nets.modules import Module
 from plastlab.optim import SGD, Adam, AdamW
 from plastlab.probes import dormancy, dormant_units
 from plastlab.rng import generator

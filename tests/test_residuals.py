@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from small import LABELS, twin
 
+from plastlab.experiments.residuals import branches, gradients
+from plastlab.experiments.shattering import slopes
 from plastlab.nets import MLP, ResidualMLP
 from plastlab.propagation import pairs_at
-from plastlab.residuals import branches, gradients
-from plastlab.shattering import slopes
 
 SEEDS = (3, 8)
 

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 
 from plastlab.losses import CrossEntropy
 from plastlab.nets import MLP
+from plastlab.nets.shaping import SHAPED, ShapedMLP
 from plastlab.propagation import propagate
-from plastlab.shaping import SHAPED, ShapedMLP
 from plastlab.theory import tailored_leak
 
 SEEDS, BATCH = (2, 6), 5

@@ -8,10 +8,10 @@ import torch
 
 from plastlab.condition import Condition
 from plastlab.data import Digits
+from plastlab.experiments.starts import OrthogonalStart, Pretraining
 from plastlab.nets import MLP
 from plastlab.optim import SGD, Adam
 from plastlab.shard import Shard
-from plastlab.starts import OrthogonalStart, Pretraining
 from plastlab.streams import Stationary
 
 STREAM = Stationary(Digits(100), tasks=1, steps=5, batch=8)

@@ -8,10 +8,10 @@ from small import LABELS, NETS, trained, twin
 
 from plastlab.condition import Condition
 from plastlab.interventions import Intervention
-from plastlab.layers import Layer, Linear
-from plastlab.modules import Module
 from plastlab.nets import ConvNet1d
-from plastlab.network import Network, Units
+from plastlab.nets.layers import Layer, Linear
+from plastlab.nets.modules import Module
+from plastlab.nets.network import Network, Units
 from plastlab.optim import SGD, Adam
 from plastlab.probes import accuracy, loss
 from plastlab.rows import Layout, Rows

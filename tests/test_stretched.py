@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from plastlab.nets import MLP
+from plastlab.nets.stretched import StretchedMLP, stretch
 from plastlab.rng import normal
-from plastlab.stretched import StretchedMLP, stretch
 
 PLAIN = MLP(width=5, depth=2, activation="tanh")
 X = normal((7, 8), (0, 1), "x")

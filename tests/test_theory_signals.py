@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate
 
-from plastlab.activations import ACTIVATIONS, GAINS
+from plastlab.nets.activations import ACTIVATIONS, GAINS
 from plastlab.theory import Signals, own_gain
 
 HE = math.sqrt(2)

@@ -10,7 +10,7 @@ import torch
 from plastlab.errors import check_choice, check_number, check_type
 from plastlab.interventions.base import Intervention
 from plastlab.interventions.schedules import line
-from plastlab.spectral import power_step
+from plastlab.nets.spectral import power_step
 from plastlab.state import State
 
 

@@ -8,16 +8,16 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from plastlab.convolution import Conv1d
 from plastlab.errors import check_choice, check_number
 from plastlab.interventions.base import Intervention
 from plastlab.interventions.neurons import need_units
-from plastlab.layers import Layer, Linear, Reshape, Residual
-from plastlab.modules import ModuleNetwork
-from plastlab.network import Units
-from plastlab.normalization import LayerNorm
+from plastlab.nets.convolution import Conv1d
+from plastlab.nets.layers import Layer, Linear, Reshape, Residual
+from plastlab.nets.modules import ModuleNetwork
+from plastlab.nets.network import Units
+from plastlab.nets.normalization import LayerNorm
+from plastlab.nets.pointwise import CReLU, ReLU
 from plastlab.optim import ONE
-from plastlab.pointwise import CReLU, ReLU
 from plastlab.rng import generator
 from plastlab.rows import Rows
 from plastlab.state import State

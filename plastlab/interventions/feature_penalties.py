@@ -11,7 +11,7 @@ import torch
 
 from plastlab.errors import check_number
 from plastlab.interventions.penalties import Penalty
-from plastlab.network import Network, Pass
+from plastlab.nets.network import Network, Pass
 from plastlab.products import product
 from plastlab.rows import Rows
 from plastlab.state import State

@@ -8,7 +8,7 @@ import torch
 
 from plastlab.errors import check_number
 from plastlab.interventions.feature_penalties import FeaturePenalty, features
-from plastlab.layers import fan_in_start
+from plastlab.nets.layers import fan_in_start
 from plastlab.products import product
 from plastlab.rng import generator
 from plastlab.rows import Layout, Rows

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from plastlab.errors import check_number
 from plastlab.interventions.base import Intervention
 from plastlab.nets import Architecture
-from plastlab.noisy import factor
+from plastlab.nets.noisy import factor
 from plastlab.rng import normal
 from plastlab.rows import Rows
 from plastlab.state import State

@@ -8,8 +8,8 @@ import torch
 
 from plastlab.errors import check_number
 from plastlab.interventions.base import Intervention
+from plastlab.nets.spectral import power_step
 from plastlab.products import product
-from plastlab.spectral import power_step
 from plastlab.state import State
 
 Tensor = torch.Tensor

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from plastlab.errors import check_choice, check_number, check_type
-from plastlab.palette import GREY
 from plastlab.plots import style, words
 from plastlab.plots.chosen import chosen
+from plastlab.plots.palette import GREY
 from plastlab.plots.plot import Plot
 from plastlab.result import Result
 from plastlab.stats import interval

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from plastlab.errors import check_number, check_type
-from plastlab.palette import GREY
 from plastlab.plots import style, words
+from plastlab.plots.palette import GREY
 from plastlab.plots.plot import Plot
 
 

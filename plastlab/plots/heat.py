@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from plastlab.errors import check_type
-from plastlab.palette import COLORS, GREY
 from plastlab.plots import style, words
+from plastlab.plots.palette import COLORS, GREY
 from plastlab.plots.plot import Plot
 
 PAPER, INK = "#f4f6f8", "#14212b"

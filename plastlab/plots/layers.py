@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plastlab.axis import ticks
 from plastlab.errors import check_choice, check_type
-from plastlab.palette import GREY
 from plastlab.plots import style, words
+from plastlab.plots.axis import ticks
+from plastlab.plots.palette import GREY
 from plastlab.plots.plot import Plot
 from plastlab.propagation import QUANTITIES, Propagation
 

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plastlab.errors import check_type
-from plastlab.palette import GREY
 from plastlab.plots import style, words
+from plastlab.plots.palette import GREY
 from plastlab.plots.plot import Plot
 from plastlab.stats import Interval, rounded
 

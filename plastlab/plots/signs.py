@@ -9,9 +9,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from plastlab.errors import check_type
-from plastlab.palette import COLORS, GREY
 from plastlab.plots import style
 from plastlab.plots.heat import INK, PAPER
+from plastlab.plots.palette import COLORS, GREY
 from plastlab.plots.plot import Plot
 from plastlab.stats import Interval
 

@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 
 from plastlab.boundary import Crossing, Steps
 from plastlab.errors import check_choice, check_type
-from plastlab.palette import GREY
 from plastlab.plots import style, words
+from plastlab.plots.palette import GREY
 from plastlab.plots.plot import Plot
 
 NAMES = {

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from plastlab.palette import COLORS, GREY
+from plastlab.plots.palette import COLORS, GREY
 
 WIDTH = 7.0  # inches, at 96 pixels each: the width of a notebook's output
 TEXT = 10.5  # points

@@ -4,7 +4,7 @@ import torch
 
 from plastlab.errors import check_number
 from plastlab.losses import CrossEntropy
-from plastlab.network import Network
+from plastlab.nets.network import Network
 from plastlab.probes.base import Tensor
 from plastlab.probes.gradients import check_room
 from plastlab.rows import Rows

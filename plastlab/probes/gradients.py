@@ -7,7 +7,7 @@ those shown (all, if fewer are shown), each with its own loss, without penalties
 import torch
 
 from plastlab.errors import check_choice, check_number
-from plastlab.network import Network
+from plastlab.nets.network import Network
 from plastlab.probes.base import (
     Tensor,
     chosen,

@@ -3,7 +3,7 @@
 import torch
 
 from plastlab.errors import check_number, check_type
-from plastlab.network import TRAINING, Network
+from plastlab.nets.network import TRAINING, Network
 from plastlab.optim import SGD, Adam
 from plastlab.probes.base import Tensor
 from plastlab.rng import generator, normal

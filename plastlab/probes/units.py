@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import nn
 
-from plastlab.activations import Activation, Tanh
 from plastlab.errors import check_choice, check_number
-from plastlab.layers import Layer
-from plastlab.modules import ACTIVATION_MODULES, ModuleNetwork
+from plastlab.nets.activations import Activation, Tanh
+from plastlab.nets.layers import Layer
+from plastlab.nets.modules import ACTIVATION_MODULES, ModuleNetwork
 from plastlab.probes.base import CACHED, Tensor, chosen, follows_an_update, hidden, keep_nan
 from plastlab.state import State
 

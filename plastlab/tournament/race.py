@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from plastlab.axis import Axis
 from plastlab.condition import Condition
-from plastlab.controls import Choice, Slider
 from plastlab.errors import check_choice
-from plastlab.history import History
-from plastlab.live import Live, live
-from plastlab.marks import Line
-from plastlab.picture import Picture
+from plastlab.panels.controls import Choice, Slider
+from plastlab.panels.history import History
+from plastlab.panels.live import Live, live
+from plastlab.panels.marks import Line
+from plastlab.panels.picture import Picture
+from plastlab.plots.axis import Axis
 from plastlab.probes import accuracy
 from plastlab.tournament.score import Standings
 from plastlab.training import Training

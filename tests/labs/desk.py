@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import jupytext
 
-from plastlab.pages import FORMAT
+from plastlab.book.pages import FORMAT
 from plastlab.requirements import ROOT
 
 SOURCE = ROOT / "labs" / "04_resets.md"

@@ -15,9 +15,10 @@ import pytest
 from answers_04 import TASKS
 from desk import SOURCE, cells, label, points, text_of
 
-from plastlab import cache, course, rng
+from plastlab import cache, rng
+from plastlab.book import course
+from plastlab.book.release import CONFIG, SETTINGS, grader
 from plastlab.labs.marking import Misconception
-from plastlab.release import CONFIG, SETTINGS, grader
 
 pytest.importorskip("nbgrader", reason="marking labs needs nbgrader: pip install plastlab[teach]")
 

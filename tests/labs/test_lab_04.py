@@ -10,8 +10,8 @@ from answers_04 import TASKS
 from desk import SOURCE, Desk, cells, label, points, read
 
 from plastlab import rng
+from plastlab.book.pages import Page, read_notebook
 from plastlab.labs import Misconception
-from plastlab.pages import Page, read_notebook
 
 RIGHT = [(task, answer) for task, module in TASKS.items() for answer in module.RIGHT]
 WRONG = [(task, *pair) for task, module in TASKS.items() for pair in module.WRONG.items()]

@@ -8,8 +8,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from nbformat.v4 import new_code_cell, new_notebook
 
 from plastlab import rng
+from plastlab.book.release import ReleaseError, student_version
 from plastlab.labs import Misconception, Rival, compare, expect, marking, unseen
-from plastlab.release import ReleaseError, student_version
 
 RIVALS = (Rival(lambda x: -x, "You changed the sign."), Rival(lambda x: 0, "It is not 0."))
 CASES = {"Wrong at 2.": (2,), "Wrong at 3.": (3,)}

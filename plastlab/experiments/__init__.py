@@ -1,0 +1,1 @@
+"""Experiments of single chapters: too long for a cell, and of no use to `run`."""

@@ -1,0 +1,1 @@
+"""What readers turn, press and commit to: controls, the charts beside them, live training."""
