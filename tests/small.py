@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from plastlab.data import Gaussian
+from plastlab.losses import CrossEntropy
 from plastlab.nets import (
     MLP,
     ConvNet1d,
@@ -32,6 +33,28 @@ NETS = {
 OPTIMIZERS = {"Adam": Adam(lr=0.01), "SGD": SGD(lr=0.05, momentum=0.9)}
 LABELS = RandomLabels(Gaussian(examples=24, inputs=12, classes=3), tasks=3, steps=6, batch=8)
 BITS = platform.machine() in ("x86_64", "AMD64")  # where equal bits were seen; else 1e-5 is held
+
+
+def draws(*shape, key=0):
+    """Standard normal numbers, which depend on the shape and the key alone."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(100 * sum(shape) + key))
+
+
+def check_backward(network, x, y, rtol=1e-9, atol=1e-10):
+    """The hand-written backward pass equals autograd, with a gradient for each hidden activation
+    too, and leaves nothing of an older gradient."""
+    passed, room = network.forward(x), network.room()
+    pulls = [draws(*h.shape, key=i) for i, h in enumerate(passed.hidden)]
+    room.rows.flat.fill_(9.0)
+    network.backward(passed, CrossEntropy().gradient(passed.logits, y), room, pulls)
+
+    leaves = network.differentiable()
+    again = leaves.forward(x)
+    objective = CrossEntropy()(again.logits, y).sum()
+    objective = objective + sum((p * h).sum() for p, h in zip(pulls, again.hidden, strict=True))
+    expected = torch.autograd.grad(objective, list(leaves.weights.views.values()))
+    for name, gradient in zip(leaves.weights.views, expected, strict=True):
+        torch.testing.assert_close(room.rows[name], gradient, rtol=rtol, atol=atol)
 
 
 class CReLU(nn.Module):

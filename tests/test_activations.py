@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import least_squares
+from small import draws
 from torch import nn
 
 from plastlab.nets import MLP
@@ -16,10 +17,6 @@ from plastlab.nets.parametric import LEAKY_DENOMINATOR, LEAKY_NUMERATOR
 
 SHAPE = (2, 5, 7)  # replicas, units, batch
 BY_RULE = sorted({*GAINS} - {"gelu", "silu"}) + ["identity"]
-
-
-def draws(*shape, key=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(key))
 
 
 def started(name, units, replicas=2):

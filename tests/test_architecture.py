@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small import LABELS, NETS, OPTIMIZERS, trained, twin, weights
+from small import LABELS, NETS, OPTIMIZERS, draws, trained, twin, weights
 from torch import nn
 
 from plastlab.condition import Condition
@@ -46,10 +46,6 @@ EVERY_ONE = pytest.mark.parametrize("one", EVERY, ids=str)
 KINDS = {"layer": LayerNormInputs(), "running": InputNormalization()}
 BOTH_NORMS = pytest.mark.parametrize("one", KINDS.values(), ids=KINDS)
 DATA = replace(LABELS, data=replace(LABELS.data, examples=50))
-
-
-def draws(*shape, key=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(key))
 
 
 @pytest.mark.parametrize(("one", "name"), ACTIVATING.items(), ids=str)

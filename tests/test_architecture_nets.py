@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
-from small import NONLINEARITIES, twin
+from small import NONLINEARITIES, check_backward, draws, twin
 
 from plastlab.condition import Condition
 from plastlab.interventions import NoisyNet
@@ -38,10 +38,6 @@ EVERY_SPEC = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 EVERY_VARIANT = pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
 NONLINEARITY_MODULES = tuple(type(make(1)) for make in NONLINEARITIES.values())
 POOLS = [(20, 3, 2, 1), (9, 3, 1, 0), (8, 2, 2, 0), (7, 5, 3, 2)]  # length, kernel, stride, padding
-
-
-def draws(*shape, key=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(key))
 
 
 def built(spec, variant):
@@ -101,17 +97,7 @@ def test_forward_and_backward_equal_torch_nn(spec, variant, double):
 def test_backward_equals_autograd_with_a_pull_on_each_hidden_activation(spec, variant, double):
     network = built(spec, variant)
     x, y = draws(2, BATCH, INPUTS), draws(2, BATCH, CLASSES).argmax(2)
-    with torch.no_grad():
-        passed, room = network.forward(x), network.room()
-        pulls = [draws(*h.shape, key=i) for i, h in enumerate(passed.hidden)]
-        network.backward(passed, CrossEntropy().gradient(passed.logits, y), room, pulls)
-    leaves = network.differentiable()
-    again = leaves.forward(x)
-    objective = CrossEntropy()(again.logits, y).sum()
-    objective = objective + sum((p * h).sum() for p, h in zip(pulls, again.hidden, strict=True))
-    expected = torch.autograd.grad(objective, list(leaves.weights.views.values()))
-    for name, gradient in zip(leaves.weights.views, expected, strict=True):
-        torch.testing.assert_close(room.rows[name], gradient, rtol=1e-6, atol=1e-9)
+    check_backward(network, x, y, rtol=1e-6, atol=1e-9)
 
 
 @EVERY_SPEC

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
-from small import LABELS, OPTIMIZERS, assert_same_numbers, trained, twin, weights
+from small import LABELS, OPTIMIZERS, assert_same_numbers, draws, trained, twin, weights
 from test_contract import KINDS, check_finite, check_independent_of_company
 
 from plastlab.condition import Condition
@@ -27,10 +27,6 @@ SMALL = {
 REFUSED = (NoisyNet, SpectralNormalization)  # by SoftMoENet1d
 EVERY_SMALL = pytest.mark.parametrize("spec", SMALL.values(), ids=SMALL)
 BOTH_OPTIMIZERS = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
-
-
-def draws(*shape, key=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(key))
 
 
 SILENCEABLE = {

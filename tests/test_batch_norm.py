@@ -3,7 +3,7 @@ and in the networks that training, probes and resets see."""
 
 import pytest
 import torch
-from small import LABELS, trained
+from small import LABELS, draws, trained
 from torch import nn
 
 from plastlab.condition import Condition
@@ -17,10 +17,6 @@ from plastlab.shard import Shard
 from plastlab.training import Training
 
 UNITS, BATCH = 4, 7
-
-
-def draws(*shape):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
 @pytest.mark.parametrize("positions", [(), (5,)], ids=["units", "channels"])

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from scipy import stats
-from small import NONLINEARITIES, twin
+from small import NONLINEARITIES, check_backward, draws, twin
 from torch import nn
 
 from plastlab.losses import CrossEntropy, SquaredError
@@ -36,10 +36,6 @@ EVERY_NET = [
 ]
 
 
-def draws(*shape):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(math.prod(shape)))
-
-
 def classes(*shape):
     return draws(*shape, CLASSES).argmax(-1)
 
@@ -64,18 +60,7 @@ def test_forward_equals_torch_nn_replica_by_replica(network):
 
 def test_backward_equals_autograd(network):
     x, y = draws(len(SEEDS), BATCH, INPUTS), classes(len(SEEDS), BATCH)
-    passed, room = network.forward(x), network.room()
-    pulls = [draws(*h.shape) for h in passed.hidden]
-    room.rows.flat.fill_(9.0)  # a stale gradient must not survive
-    network.backward(passed, CrossEntropy().gradient(passed.logits, y), room, pulls)
-
-    leaves = network.differentiable()
-    again = leaves.forward(x)
-    objective = CrossEntropy()(again.logits, y).sum()
-    objective = objective + sum((p * h).sum() for p, h in zip(pulls, again.hidden, strict=True))
-    expected = torch.autograd.grad(objective, list(leaves.weights.views.values()))
-    for name, gradient in zip(leaves.weights.views, expected, strict=True):
-        torch.testing.assert_close(room.rows[name], gradient, rtol=1e-9, atol=1e-10)
+    check_backward(network, x, y)
 
 
 def test_hidden_activations_are_those_of_the_activation_layers(network):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from small import check_backward, draws
 from torch import nn
 
 from plastlab.condition import Condition
@@ -17,10 +18,6 @@ from plastlab.streams import Stationary
 SEEDS, STEPS, FEATURES, CLASSES, BATCH, WIDTH = (3, 0), 6, 2, 3, 5, 4
 INPUTS = STEPS * FEATURES
 EVERY_KIND = pytest.mark.parametrize("activation", ["tanh", "relu", "identity"])
-
-
-def draws(*shape, key=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(key))
 
 
 def built(activation="tanh", steps=STEPS):
@@ -76,18 +73,7 @@ def test_forward_and_gradient_equal_torchs_rnn(activation, steps, double):
 def test_backward_equals_autograd_with_gradients_for_the_states_too(activation, double):
     network = built(activation)
     x, y = draws(len(SEEDS), BATCH, INPUTS), draws(len(SEEDS), BATCH, CLASSES).argmax(-1)
-    passed, room = network.forward(x), network.room()
-    pulls = [draws(*h.shape, key=t) for t, h in enumerate(passed.hidden)]
-    room.rows.flat.fill_(9.0)  # a stale gradient must not survive
-    network.backward(passed, CrossEntropy().gradient(passed.logits, y), room, pulls)
-
-    leaves = network.differentiable()
-    again = leaves.forward(x)
-    objective = CrossEntropy()(again.logits, y).sum()
-    objective = objective + sum((p * h).sum() for p, h in zip(pulls, again.hidden, strict=True))
-    expected = torch.autograd.grad(objective, list(leaves.weights.views.values()))
-    for name, gradient in zip(leaves.weights.views, expected, strict=True):
-        torch.testing.assert_close(room.rows[name], gradient)
+    check_backward(network, x, y)
 
 
 @EVERY_KIND

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from small import draws
 
 from plastlab.losses import CrossEntropy
 from plastlab.nets import MLP
@@ -12,10 +13,6 @@ from plastlab.propagation import propagate
 from plastlab.theory import tailored_leak
 
 SEEDS, BATCH = (2, 6), 5
-
-
-def draws(*shape):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
 @pytest.mark.parametrize("activation", SHAPED)
