@@ -20,8 +20,8 @@ def _corners(count: int, radius: float, turn: float = 0.0) -> tuple[tuple[float,
 
 
 # Corners (across, up) in radii of a round dot, which has none; all have about its area.
-SHAPES = {"round": (), "diamond": _corners(4, 1.25), "triangle": _corners(3, 1.5)}
-SHAPES |= {"square": _corners(4, 1.25, 1 / 8), "wedge": _corners(3, 1.5, 1 / 2)}
+SHAPES = {"round": (), "diamond": _corners(4, 1.25), "square": _corners(4, 1.25, 1 / 8)}
+SHAPES |= {"triangle": _corners(3, 1.5), "wedge": _corners(3, 1.5, 1 / 2)}
 
 
 @dataclass(frozen=True)
