@@ -19,7 +19,7 @@ from plastlab.tournament.entrants import FRESH, NOTHING, Entrant, Option, entran
 from plastlab.tournament.plan import Arena, Plan
 from plastlab.tournament.play import joined, rematch, tournament
 from plastlab.tournament.race import race
-from plastlab.tournament.record import read, recorded, write
+from plastlab.tournament.record import KEPT, read, recorded, write
 from plastlab.tournament.show import plot, rows, table
 from plastlab.training import Training
 
@@ -68,8 +68,9 @@ def test_a_record_of_another_plan_is_refused(tmp_path, change, message):
         read(tmp_path / "kept.json", replace(TINY, **change))
 
 
-def test_the_books_record_has_every_entrant_in_every_arena():
-    found, plan = recorded(), plans.quick()
+@pytest.mark.parametrize("name", KEPT)
+def test_the_books_records_have_every_entrant_in_every_arena(name):
+    found, plan = recorded(name), getattr(plans, name)()
     pairs = {(arena.name, one.name) for arena in plan.arenas for one in plan.entrants}
     assert {(p.arena, p.entrant.name) for p in found.judged} == pairs
     assert len(found.judged) == len(pairs) and len(found.tuned) == plan.trials * len(pairs)
@@ -83,16 +84,25 @@ def test_the_books_record_has_every_entrant_in_every_arena():
             assert played.mean >= best[played.arena, played.entrant.name] - 1e-5
 
 
-@pytest.mark.parametrize("arena", plans.quick().arenas, ids=lambda arena: arena.name)
-def test_games_played_again_on_the_spot_give_the_recorded_numbers(arena):
-    found = recorded()
-    for name in (NOTHING.name, "L2Init", "CReLU"):
-        kept = found.cell(name, arena.name)
-        again = {name: kept.trial.condition(arena.net, arena.optimizer)}
+REPLAYED = [("quick", arena) for arena in plans.quick().arenas]
+REPLAYED += [("wide", arena) for arena in plans.wide().arenas[::6]]
+
+
+@pytest.mark.parametrize(("name", "arena"), REPLAYED, ids=lambda part: getattr(part, "name", part))
+def test_games_played_again_on_the_spot_give_the_recorded_numbers(name, arena):
+    for method in (NOTHING.name, "L2Init", "CReLU"):
+        kept = recorded(name).cell(method, arena.name)
+        again = {method: kept.trial.condition(arena.net, arena.optimizer)}
         result = run(arena.stream, again, kept.seeds, [arena.probe])
         values = result.values[result.probes[0]][0]
         measured = arena.performance(values, result.diverged[0], kept.seeds)
         assert measured.mean() == pytest.approx(kept.performance.mean(), abs=NEAR)
+
+
+def test_a_dozen_methods_are_wide():
+    names = {one.name for one in plans.wide().challengers}
+    assert names == set(plans.DOZEN) and len(names) == 12
+    assert plans.wide().arenas == plans.full().arenas
 
 
 RESET = Entrant("reset again", "test", (Option("", (FullReset(),)),))
@@ -175,6 +185,13 @@ def test_where_no_arena_has_scores_the_plot_shows_differences():
 def test_a_wrong_argument_is_explained(call, message):
     with pytest.raises((TypeError, ValueError), match=message):
         call(tournament(TINY))
+
+
+def test_the_book_reads_no_record_of_the_full_tournament(capsys):
+    assert cli.main(["tournament", "--record", "--only", "L2Init"]) == 1
+    assert "must be one of quick, wide; got 'full'" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="must be one of quick, wide; got 'fast'"):
+        recorded("fast")
 
 
 def test_the_command_keeps_the_record(tmp_path, monkeypatch):

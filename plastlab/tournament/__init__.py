@@ -31,7 +31,9 @@ __all__ += ["race", "rematch", "rows", "table", "tournament"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command reads."""
-    parser.add_argument("--quick", action="store_true", help="a few short streams: minutes")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="a few short streams: minutes")
+    size.add_argument("--wide", action="store_true", help="a dozen methods: half an hour")
     parser.add_argument(
         "--only", nargs="+", metavar="METHOD", help="only these, besides nothing and fresh"
     )
@@ -41,9 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--record",
         nargs="?",
         type=Path,
-        const=record.QUICK,
+        const=Path(),
         metavar="FILE",
-        help="keep it all, for the book to read (default: where the book reads it)",
+        help="keep it all (quick and wide: by default where the book reads it)",
     )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the scores (.png, .svg)")
     parser.add_argument(
@@ -58,8 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Hold the tournament, print the table, write the files. Returns 1 if a name is wrong, 2 if it
     was stopped."""
+    size = "quick" if args.quick else "wide" if args.wide else "full"
     try:
-        chosen = _only(plan.quick() if args.quick else plan.full(), args.only)
+        chosen = _only(getattr(plan, size)(), args.only)
+        if args.record == Path():
+            args.record = record.place(size)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1

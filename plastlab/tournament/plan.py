@@ -1,6 +1,6 @@
 """Plans: on which streams the methods compete, on which seeds, and what it may cost."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -31,6 +31,11 @@ from plastlab.tournament.entrants import FRESH, NOTHING, Entrant, Trial, challen
 from plastlab.training import check_experiment
 
 TINY = MLP(width=5, depth=1)  # too small for its task, as in the paper
+DOZEN = (
+    *(f"LayerNorm + {name}" for name in ("WeightDecay", "ShrinkAndPerturb", "TunedAdam")),
+    *("LayerNorm", "NormalizeAndProject", "L2Init", "Parseval", "ShrinkAndPerturb"),
+    *("ReDo", "ContinualBackprop", "CReLU", "DeepFourierFeatures"),
+)
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ def quick() -> Plan:
 
 
 def full() -> Plan:
-    """Every method on every kind of stream, the first four on more networks: a night."""
+    """Every method on every kind of stream, the first four on more networks: hours."""
     labels = RandomLabels(Mnist1d(128), tasks=24, steps=200, batch=32)
     permuted = PermutedInputs(Digits(), tasks=40, steps=89, batch=16)
     mlp, noise = MLP(width=32), TransientNonstationarity
@@ -191,6 +196,13 @@ def full() -> Plan:
         Arena("random labels, MLP, SGD", labels, mlp, 13, SGD(), (0.03, 0.3)),
     ]
     return Plan(tuple(arenas), tuning=tuple(range(5000, 5005)), judging=tuple(range(9000, 9020)))
+
+
+def wide() -> Plan:
+    """A dozen methods on every kind of stream: half an hour."""
+    everybody = full()
+    dozen = tuple(one for one in everybody.challengers if one.name in DOZEN)
+    return replace(everybody, challengers=dozen)
 
 
 def _check_all(name: str, given: object, kind: type) -> None:

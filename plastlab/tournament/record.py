@@ -1,9 +1,10 @@
 """The record: standings kept in a file, so that they can be read without playing again.
 
-What is kept is what was measured, in the order of the plan; scores are worked out anew. The quick
-tournament's record lies beside this file and is made by
+What is kept is what was measured, in the order of the plan; scores are worked out anew. Two records
+lie beside this file, made by
 
     python -m plastlab tournament --quick --record
+    python -m plastlab tournament --wide --record
 """
 
 import json
@@ -13,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from plastlab.errors import check_type
+from plastlab.errors import check_choice, check_type
+from plastlab.tournament import plan as plans
 from plastlab.tournament.entrants import Entrant
-from plastlab.tournament.plan import Arena, Plan, quick
+from plastlab.tournament.plan import Arena, Plan
 from plastlab.tournament.score import Played, Standings
 
-QUICK = Path(__file__).with_name("quick.json")
-REMEDY = "Make it again: python -m plastlab tournament --quick --record"
+KEPT = ("quick", "wide")
+REMEDY = "Make it again: python -m plastlab tournament, with its flags and --record"
 DIGITS = 5
 
 Line = dict[str, Any]
@@ -63,10 +65,21 @@ def read(path: Path, plan: Plan) -> Standings:
     return Standings(plan, tuple(tuned), tuple(judged))
 
 
+def place(name: str) -> Path:
+    """Where the book reads the record of the plan `name`.
+
+    Raises:
+        ValueError: the book reads none of that plan.
+    """
+    check_choice("The record of a tournament that the book reads", name, KEPT)
+    return Path(__file__).with_name(f"{name}.json")
+
+
 @cache
-def recorded() -> Standings:
-    """The quick tournament, as it was held last."""
-    return read(QUICK, quick())
+def recorded(name: str = "quick") -> Standings:
+    """A tournament as it was held last: "quick", every method on four short streams, or "wide", a
+    dozen methods on every kind of stream."""
+    return read(place(name), getattr(plans, name)())
 
 
 def _head(plan: Plan) -> Line:
