@@ -36,21 +36,22 @@ def module(path):
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-def imported(path):
-    """The plastlab modules that a file imports, at its top or anywhere else."""
+def named(path):
+    """The dotted names in plastlab that a file imports, at its top or anywhere else."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            dotted = [alias.name for alias in node.names]
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name} line {node.lineno}: write the import in full"
-            whole = node.module == "plastlab"
-            dotted = [f"plastlab.{a.name}" for a in node.names] if whole else [node.module]
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
-        parts = [name.split(".") for name in dotted]
-        yield from (
-            names[1] if names[1:] else "__init__" for names in parts if names[0] == "plastlab"
-        )
+        yield from (name.split(".") for name in names if name.split(".")[0] == "plastlab")
+
+
+def imported(path):
+    """The modules and subpackages of plastlab that a file imports."""
+    yield from (name[1] if name[1:] else "__init__" for name in named(path))
 
 
 FILES = sorted(ROOT.rglob("*.py"))
@@ -69,12 +70,11 @@ def test_imports_come_from_below(path):
 
 def files_imported(path):
     """The files of modules that a file imports names from; what a package hands on is not seen."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module.startswith("plastlab"):
-            place = ROOT.joinpath(*node.module.split(".")[1:])
-            for file in (place, *(place / alias.name for alias in node.names)):
-                if file.with_suffix(".py").exists():
-                    yield file.with_suffix(".py")
+    for name in named(path):
+        place = ROOT.joinpath(*name[1:])
+        yield from (
+            p for p in (place.with_suffix(".py"), place.parent.with_suffix(".py")) if p in FILES
+        )
 
 
 def test_no_files_import_each_other_in_a_circle():

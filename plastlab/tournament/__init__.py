@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--record",
         nargs="?",
         type=Path,
-        const=Path(),
+        const=True,
         metavar="FILE",
         help="keep it all (quick and wide: by default where the book reads it)",
     )
@@ -63,7 +63,7 @@ def main(args: argparse.Namespace) -> int:
     size = "quick" if args.quick else "wide" if args.wide else "full"
     try:
         chosen = _only(getattr(plan, size)(), args.only)
-        if args.record == Path():
+        if args.record is True:
             args.record = record.place(size)
     except ValueError as error:
         print(error, file=sys.stderr)
