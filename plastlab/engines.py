@@ -10,10 +10,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from plastlab.condition import Condition
 from plastlab.data import Mnist1d
+from plastlab.jobs import cut
 from plastlab.nets import MLP, Architecture, ConvNet1d, ResidualMLP
 from plastlab.nets.modules import Module
 from plastlab.optim import SGD, Adam
-from plastlab.run import cut
 from plastlab.shard import Shard
 from plastlab.streams import RandomLabels
 

@@ -1,53 +1,23 @@
 """run: an experiment in, a Result out."""
 
-import itertools
 import os
-import sys
-import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import Executor
 
 import numpy as np
-import torch
-from tqdm.auto import tqdm
 
 from plastlab import cache
 from plastlab.condition import Condition
+from plastlab.dispatch import on_executor, on_threads
 from plastlab.errors import check_number, check_type
-from plastlab.optim import Adam
+from plastlab.jobs import Job, Outcomes, cut
 from plastlab.probes import Probe, accuracy, probe_name
-from plastlab.products import one_thread
 from plastlab.result import Result
 from plastlab.rng import resolve_seeds
-from plastlab.screen import watched
-from plastlab.shard import Shard
 from plastlab.streams import Stream
-from plastlab.training import alike, check_experiment
-
-ROOM = 2**20  # weights and what goes with them, of a part: more leave the processor's cache
-ENOUGH = 2**16  # activations a part should have in each update: with fewer, threads are kept
-# busy handing Python's lock to each other, and two are slower than one
-TURN = 5e-4  # seconds after which a thread gives up Python's lock to one that waits
-Outcomes = dict[str, cache.Outcome]
-
-
-@dataclass(frozen=True)
-class Job:
-    """A part of a run that trains as one network: some conditions, some seeds."""
-
-    stream: Stream
-    conditions: dict[str, Condition]
-    seeds: tuple[int, ...]
-    probes: tuple[Probe, ...]
-    every: int
-
-
-class Cancelled(Exception):
-    """The run was stopped; nothing of it is kept."""
+from plastlab.training import check_experiment
 
 
 def run(
@@ -95,34 +65,6 @@ def run(
     return result
 
 
-@one_thread()
-def train(
-    job: Job,
-    tick: Callable[[int], None] | None = None,
-    stop: threading.Event | None = None,
-) -> Outcomes:
-    """Do one job, from start to end, on one torch thread."""
-    shard = Shard(job.stream, job.conditions, job.seeds, job.probes)
-    measured = {name: {probe_name(p): [] for p in job.probes} for name in job.conditions}
-    diverged = {name: np.zeros(len(job.seeds), dtype=bool) for name in job.conditions}
-    while not shard.done:
-        due = job.every
-        while due:
-            if stop is not None and stop.is_set():
-                raise Cancelled
-            done = shard.advance(min(due, 100))
-            due -= done
-            if tick is not None:
-                tick(done * len(job.seeds) * len(job.conditions))
-        for probe in job.probes:
-            for name, values in shard.measure(probe).items():
-                measured[name][probe_name(probe)].append(values)
-        for name, finite in shard.finite().items():
-            diverged[name] |= ~finite
-    outcomes = {n: {p: np.stack(v, 1) for p, v in by.items()} for n, by in measured.items()}
-    return {name: {**outcome, "diverged": diverged[name]} for name, outcome in outcomes.items()}
-
-
 def _compute(
     stream: Stream,
     conditions: dict[str, Condition],
@@ -137,7 +79,7 @@ def _compute(
         Job(stream, {n: conditions[n] for n in names}, part, probes, every)
         for names, part in cut(stream, conditions, seeds, workers)
     ]
-    finished = _on_threads(jobs, workers) if executor is None else _on_executor(jobs, executor)
+    finished = on_threads(jobs, workers) if executor is None else on_executor(jobs, executor)
     parts: dict[str, dict[int, cache.Outcome]] = {name: {} for name in conditions}
     for job, outcomes in zip(jobs, finished, strict=True):
         for name, outcome in outcomes.items():
@@ -146,101 +88,6 @@ def _compute(
         name: {key: np.concatenate([by[i][key] for i in sorted(by)]) for key in by[0]}
         for name, by in parts.items()
     }
-
-
-def cut(
-    stream: Stream, conditions: dict[str, Condition], seeds: tuple[int, ...], workers: int
-) -> list[tuple[list[str], tuple[int, ...]]]:
-    """Conditions and seeds that train together: as many as are fast together, in equal parts, one
-    a core if that leaves enough in each. Seeds are divided first: conditions share their data."""
-    groups, jobs = alike(conditions), []
-    share = -(-workers // len(groups))
-    for names in groups:
-        count = len(names) * len(seeds)
-        enough, room = sizes(stream, conditions[names[0]])
-        fewest = -(-count // room)
-        parts = max(fewest, min(-(-fewest // share) * share, count // enough))
-        by_seed = min(parts, len(seeds))
-        by_name = min(-(-parts // by_seed), len(names))
-        jobs += [(n, s) for n in _split(names, by_name) for s in _split(seeds, by_seed)]
-    return jobs
-
-
-def sizes(stream: Stream, condition: Condition) -> tuple[int, int]:
-    """How many replicas of a condition keep a core busy, and how many are fast together (16 to
-    64, the more the smaller)."""
-    network = condition.spec.build(stream.data.inputs, stream.data.outputs, (0,))
-    hidden = network.forward(torch.zeros(1, 1, stream.data.inputs)).hidden
-    activations = stream.batch * sum(h.numel() for h in hidden)
-    kept = 4 if isinstance(condition.settings, Adam) else 2  # weights, gradients, m and v
-    room = min(64, max(16, ROOM // (kept * network.weights.layout.width)))
-    return -(-ENOUGH // max(1, activations)), room
-
-
-def _split(items: Sequence, parts: int) -> list[Sequence]:
-    """Items in order, in parts of equal length, give or take one."""
-    edges = [i * len(items) // parts for i in range(parts + 1)]
-    return [items[a:b] for a, b in itertools.pairwise(edges)]
-
-
-def _on_threads(jobs: list[Job], workers: int) -> list[Outcomes]:
-    """All jobs on this process's threads, with a progress bar and a way to stop."""
-    stop, lock = threading.Event(), threading.Lock()
-    updates = sum(j.stream.tasks * j.stream.steps * _replicas(j) for j in jobs)
-    bar = tqdm(
-        total=updates, unit="update", unit_scale=True, leave=False, delay=1, disable=not watched()
-    )
-
-    def tick(done: int) -> None:
-        with lock:
-            bar.update(done)
-
-    threads = workers if any(map(_is_large, jobs)) else 1
-    with one_thread(), _short_turns(), bar, ThreadPoolExecutor(threads) as pool:
-        return _collect([pool.submit(train, job, tick, stop) for job in jobs], stop)
-
-
-def _replicas(job: Job) -> int:
-    return len(job.conditions) * len(job.seeds)
-
-
-def _is_large(job: Job) -> bool:
-    """Whether the job keeps a core busy while another one runs."""
-    enough, _ = sizes(job.stream, next(iter(job.conditions.values())))
-    return _replicas(job) >= enough
-
-
-@contextmanager
-def _short_turns() -> Iterator[None]:
-    """Threads take turns at Python's lock more often: 10 to 15 % more work on two cores."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(TURN)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
-def _on_executor(jobs: list[Job], executor: Executor) -> list[Outcomes]:
-    """All jobs on the caller's executor, which stays the caller's."""
-    with one_thread():
-        return _collect([executor.submit(train, job) for job in jobs], threading.Event())
-
-
-def _collect(futures: list[Future], stop: threading.Event) -> list[Outcomes]:
-    """Results in order. On an error or a KeyboardInterrupt the other jobs are stopped too."""
-    try:
-        pending = set(futures)
-        while pending:
-            finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-            for future in finished:
-                future.result()
-        return [future.result() for future in futures]
-    except BaseException:
-        stop.set()
-        for future in futures:
-            future.cancel()
-        raise
 
 
 def _assemble(

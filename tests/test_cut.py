@@ -7,9 +7,9 @@ import pytest
 
 from plastlab.condition import Condition
 from plastlab.data import Mnist1d
+from plastlab.jobs import cut
 from plastlab.nets import MLP, ConvNet1d
 from plastlab.optim import SGD, Adam
-from plastlab.run import cut
 from plastlab.streams import RandomLabels
 
 STREAM = RandomLabels(Mnist1d(examples=128))

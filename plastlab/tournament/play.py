@@ -17,9 +17,9 @@ from tqdm.auto import tqdm
 from plastlab import cache
 from plastlab.condition import Condition
 from plastlab.errors import check_choice, check_type
+from plastlab.jobs import Job, Outcomes, sizes, train
 from plastlab.probes import probe_name
 from plastlab.rng import resolve_seeds
-from plastlab.run import Job, Outcomes, sizes, train
 from plastlab.screen import watched
 from plastlab.tournament.entrants import FRESH, NOTHING, Entrant, Trial
 from plastlab.tournament.plan import Arena, Plan
