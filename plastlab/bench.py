@@ -19,7 +19,7 @@ from statistics import median
 
 from plastlab import engines, probes
 from plastlab.engines import Engine, Work
-from plastlab.products import one_thread
+from plastlab.neutral import neutral
 from plastlab.run import run
 from plastlab.shard import Shard
 
@@ -106,7 +106,7 @@ def measure(effort: Effort, several_cores: bool) -> Iterator[Row]:
 def against_the_loop(work: Work, goals: dict[int, float | None], effort: Effort) -> list[Row]:
     """The loop, the loop with a fused optimizer, and plastlab with so many replicas (`goals`
     says how fast it is to be); with your own Module where the work has one."""
-    with one_thread():
+    with neutral():
         competitors: dict[tuple[str, int], Engine] = {
             (LOOP, 1): engines.loop(work),
             (FUSED, 1): engines.loop(work, fused=True),
@@ -135,7 +135,7 @@ def against_the_loop(work: Work, goals: dict[int, float | None], effort: Effort)
 def diagnostics(work: Work, steps: int, effort: Effort) -> Row:
     """Every probe at the end of each task of `steps` updates, against the same without."""
     seeds, trained, looked = tuple(range(16)), [], []
-    with one_thread():
+    with neutral():
         shard = Shard(work.stream(steps=steps), {"a": work.condition()}, seeds)
         shard.advance(steps)
         for _ in range(max(3, effort.rounds)):
@@ -172,7 +172,7 @@ def cores(work: Work, effort: Effort) -> list[Row]:
             {name: seconds(work, tasks, executor) for name, executor in executors.items()}
             for _ in range(math.ceil(effort.rounds / 2))
         ]
-    with one_thread():
+    with neutral():
         peak = _peak(rates(engines.peaks(), effort))
     updates = SEEDS * tasks * work.stream().steps
     speeds = {name: updates / min(by[name] for by in rounds) for name in executors}

@@ -8,9 +8,9 @@ import torch
 
 from plastlab.condition import Condition
 from plastlab.errors import check_number, check_type
+from plastlab.neutral import neutral
 from plastlab.optim import Adam, AdamMemory
 from plastlab.probes import dead_units, loss
-from plastlab.products import one_thread
 from plastlab.rng import normal, resolve_seeds
 from plastlab.shard import Shard
 from plastlab.streams import Stream
@@ -89,7 +89,7 @@ def cross(
     return {name: found[name] for name in conditions}
 
 
-@one_thread()
+@neutral()
 def simulate(
     jump: float,
     agreement: float = 1.0,
@@ -131,7 +131,7 @@ def simulate(
     return Steps(seeds, torch.stack(sizes, 1).numpy(), *given, optimizer, count)
 
 
-@one_thread()
+@neutral()
 @torch.no_grad()
 def _watch(
     stream: Stream, conditions: dict[str, Condition], seeds: tuple[int, ...], steps: int

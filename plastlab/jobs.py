@@ -10,9 +10,9 @@ import torch
 
 from plastlab import cache
 from plastlab.condition import Condition
+from plastlab.neutral import neutral
 from plastlab.optim import Adam
 from plastlab.probes import Probe, probe_name
-from plastlab.products import one_thread
 from plastlab.shard import Shard
 from plastlab.streams import Stream
 from plastlab.training import alike
@@ -48,13 +48,13 @@ class Cancelled(Exception):
     """The run was stopped; nothing of it is kept."""
 
 
-@one_thread()
+@neutral()
 def train(
     job: Job,
     tick: Callable[[int], None] | None = None,
     stop: threading.Event | None = None,
 ) -> Outcomes:
-    """Do one job, from start to end, on one torch thread."""
+    """Do one job, from start to end, on one thread."""
     shard = Shard(job.stream, job.conditions, job.seeds, job.probes)
     measured = {name: {probe_name(p): [] for p in job.probes} for name in job.conditions}
     diverged = {name: np.zeros(len(job.seeds), dtype=bool) for name in job.conditions}
@@ -94,6 +94,7 @@ def cut(
     return jobs
 
 
+@neutral()
 def sizes(stream: Stream, condition: Condition) -> tuple[int, int]:
     """How many replicas of a condition keep a core busy, and how many are fast together (16 to
     64, the more the smaller)."""

@@ -14,7 +14,7 @@ from plastlab.errors import check_number
 from plastlab.rows import Rows
 
 Tensor = torch.Tensor
-ONE = torch.ones(())
+ONE = torch.ones((), dtype=torch.float32, device="cpu")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from plastlab.errors import check_choice, check_number, check_type
 from plastlab.nets import MLP, Architecture
 from plastlab.nets.shaping import ShapedMLP
-from plastlab.products import one_thread
+from plastlab.neutral import neutral
 from plastlab.rng import normal, resolve_seeds
 from plastlab.theory import Signals
 
@@ -72,7 +72,7 @@ class Propagation:
         return np.log10(measured) - np.log10(expected)
 
 
-@one_thread()
+@neutral()
 def propagate(
     net: Architecture,
     seeds: int | Sequence[int] = 16,

@@ -6,13 +6,17 @@ its batch, on the order of calls, or on what a reader ran before.
 
 import hashlib
 import os
+import random
+import threading
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 import torch
 
 from plastlab.errors import check_number
+from plastlab.guard import Guard
 
 FIRST_SEED = "PLASTLAB_FIRST_SEED"
 SEED_COUNT = "PLASTLAB_SEEDS"
@@ -28,7 +32,29 @@ def generator(*key: Any) -> torch.Generator:
 
 def normal(shape: tuple[int, ...], seeds: Iterable[int], *key: Any) -> torch.Tensor:
     """Standard normal draws [R, *shape]; row r depends on (seeds[r], key) alone."""
-    return torch.stack([torch.randn(shape, generator=generator(seed, *key)) for seed in seeds])
+    draws = [generator(seed, *key) for seed in seeds]
+    return torch.stack([torch.randn(shape, generator=own, dtype=torch.float32) for own in draws])
+
+
+_BORROWING = threading.RLock()
+
+
+class borrowed(Guard):
+    """A context in which the global generators of Python, NumPy and torch are this thread's, for
+    other people's code that draws from them; afterwards they are as they were."""
+
+    def begin(self) -> None:
+        """Wait until they are free, and remember them."""
+        _BORROWING.acquire()
+        self._states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+
+    def end(self) -> None:
+        """Put them back."""
+        for put_back, state in zip(
+            (random.setstate, np.random.set_state, torch.set_rng_state), self._states, strict=True
+        ):
+            put_back(state)
+        _BORROWING.release()
 
 
 def resolve_seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:

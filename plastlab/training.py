@@ -8,10 +8,10 @@ import numpy as np
 from plastlab.condition import Condition
 from plastlab.errors import check_choice, check_number, check_type
 from plastlab.interventions.base import Act, Intervention
+from plastlab.neutral import neutral
 from plastlab.probes import Probe, online
 from plastlab.probes import accuracy as accuracy_probe
 from plastlab.probes import loss as loss_probe
-from plastlab.products import one_thread
 from plastlab.rng import resolve_seeds
 from plastlab.shard import Shard
 from plastlab.streams import Stream
@@ -24,16 +24,16 @@ class Training:
     at a network while it trains. `step`: updates done; `task`: number of the task, from 0.
     """
 
+    @neutral()
     def __init__(
         self, stream: Stream, conditions: dict[str, Condition], seeds: int | Sequence[int] = 4
     ) -> None:
         check_experiment(stream, conditions)
         self.stream, self.conditions, self.seeds = stream, tuple(conditions), resolve_seeds(seeds)
-        with one_thread():
-            self._shards = [
-                Shard(stream, {name: conditions[name] for name in names}, self.seeds)
-                for names in alike(conditions)
-            ]
+        self._shards = [
+            Shard(stream, {name: conditions[name] for name in names}, self.seeds)
+            for names in alike(conditions)
+        ]
 
     @property
     def step(self) -> int:
@@ -55,12 +55,12 @@ class Training:
         """Whether the stream has ended."""
         return self._shards[0].done
 
+    @neutral()
     def advance(self, steps: int = 1) -> None:
         """Do `steps` updates, or as many as the stream has left."""
         check_number("Training.advance: steps", steps, 1, integer=True)
-        with one_thread():
-            for shard in self._shards:
-                shard.advance(steps)
+        for shard in self._shards:
+            shard.advance(steps)
 
     def measure(self, probe: Probe) -> dict[str, np.ndarray]:
         """The probe now, on the current task's held-out examples, by condition: [seeds] each."""
@@ -81,6 +81,7 @@ class Training:
         """Accuracy on the last batch before its update, by condition: [seeds] each."""
         return self._gather(lambda shard: shard.batch(accuracy_probe))
 
+    @neutral()
     def apply(self, intervention: Intervention, condition: str | None = None) -> None:
         """Let an act (a reset, a recycling) happen once on the running networks, now: on one
         condition, or on all of them."""
@@ -88,12 +89,12 @@ class Training:
         check_type("Training.apply: intervention", intervention, Act, remedy)
         if condition is not None:
             check_choice("Training.apply: condition", condition, self.conditions)
-        with one_thread():
-            for shard in self._shards:
-                for name in shard.names:
-                    if condition in (None, name):
-                        shard.apply(intervention, name)
+        for shard in self._shards:
+            for name in shard.names:
+                if condition in (None, name):
+                    shard.apply(intervention, name)
 
+    @neutral()
     def set_lr(self, lr: float, condition: str | None = None) -> None:
         """Change the learning rate from the next update on."""
         check_number("Training.set_lr: lr", lr, 0)
@@ -104,11 +105,11 @@ class Training:
                 if condition in (None, name):
                     block.state.base_lr.fill_(lr)
 
+    @neutral()
     def _gather(self, read: Callable[[Shard], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
-        with one_thread():
-            for shard in self._shards:
-                found |= read(shard)
+        for shard in self._shards:
+            found |= read(shard)
         return {name: found[name] for name in self.conditions}
 
 

@@ -1,11 +1,11 @@
 """What holds in every test: no result comes from a cache, seeds are those that a test names, and it
-is computed on one thread, as in a run."""
+is computed on one thread, as in a run, in a session that is otherwise as it comes."""
 
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 from plastlab import cache, rng
-from plastlab.products import one_thread
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,8 @@ def nothing_from_outside(monkeypatch):
 
 @pytest.fixture(autouse=True, scope="session")
 def one_core():
-    with one_thread():
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
         yield
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from plastlab import bench, engines
-from plastlab.products import one_thread
+from plastlab.neutral import neutral
 
 FIELDS = {"work", "engine", "replicas", "steps_per_second", "ratio", "peak_share"}
 SHORT = bench.Effort(seconds=0.03, rounds=3)
@@ -49,7 +49,7 @@ def test_both_sides_train_the_same_network(work):
     network = work.net.build(engines.INPUTS, engines.OUTPUTS, (0,))
     shapes = [tuple(p.shape) for p in work.module().parameters()]
     assert [shape for _, shape in network.weights.layout.shapes] == shapes
-    with one_thread():
+    with neutral():
         engines.loop(work)(2)
         engines.batched(work, 3)(2)
 

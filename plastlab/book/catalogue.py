@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 
 from plastlab import engines, interventions, probes, streams
 from plastlab.interventions import Event, Intervention
-from plastlab.products import one_thread
+from plastlab.neutral import neutral
 from plastlab.requirements import ROOT
 from plastlab.screen import watched
 from plastlab.shard import Shard
@@ -215,7 +215,7 @@ def slowdowns(kinds: Sequence[type[Intervention]], rounds: int = ROUNDS) -> dict
     the rounds, in each of which the condition with it and the one without it take turns for a task
     of 100 updates, its boundary included. Processor time, one thread."""
     found = {}
-    with one_thread():
+    with neutral():
         for kind in tqdm(kinds, leave=False, disable=not watched()):
             with_it, without = _trainer(kind()), _trainer()
             for trained in (with_it, without, with_it, without):

@@ -1,18 +1,14 @@
 """Problems with classes."""
 
-import random
-import threading
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
 import torch
 
 from plastlab.data.base import Data, Problem
 from plastlab.errors import check_number
-from plastlab.rng import generator, normal
-
-_ONE_AT_A_TIME = threading.Lock()  # mnist1d draws from global generators
+from plastlab.neutral import neutral
+from plastlab.rng import borrowed, generator, normal
 
 
 @dataclass(frozen=True)
@@ -117,18 +113,16 @@ def _subsets(
 
 
 def _mnist1d_pool() -> Problem:
-    with _ONE_AT_A_TIME:
+    with borrowed():  # mnist1d reseeds Python's and NumPy's generators
         return _made_mnist1d()
 
 
 @lru_cache(maxsize=1)
+@neutral()
 def _made_mnist1d() -> Problem:
     from mnist1d.data import get_dataset_args, make_dataset
 
-    python_state, numpy_state = random.getstate(), np.random.get_state()
-    arrays = make_dataset(get_dataset_args())  # reseeds the two global generators
-    random.setstate(python_state)
-    np.random.set_state(numpy_state)
+    arrays = make_dataset(get_dataset_args())
     x, x_test = (torch.tensor(arrays[k], dtype=torch.float32) for k in ("x", "x_test"))
     mean, std = x.mean(0), x.std(0)
     y, y_test = (torch.tensor(arrays[k], dtype=torch.int64) for k in ("y", "y_test"))
@@ -136,6 +130,7 @@ def _made_mnist1d() -> Problem:
 
 
 @lru_cache(maxsize=1)
+@neutral()
 def _digits_pool() -> Problem:
     from sklearn.datasets import load_digits
 

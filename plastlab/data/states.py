@@ -37,8 +37,9 @@ class Cart(Data):
     def draw(self, seeds: tuple[int, ...]) -> Problem:
         """x [S, examples, 2], position and velocity, and y [S, examples]."""
         shape = (2, self.examples + 512)
-        draws = [torch.rand(shape, generator=generator(seed, "cart")) for seed in seeds]
-        size, turn = torch.stack(draws).unbind(1)
+        draws = [generator(seed, "cart") for seed in seeds]
+        drawn = [torch.rand(shape, generator=own, dtype=torch.float32) for own in draws]
+        size, turn = torch.stack(drawn).unbind(1)
         size = self.low * (self.high / self.low) ** size
         x = torch.stack([size * (2 * math.pi * turn).cos(), size * (2 * math.pi * turn).sin()], 2)
         y = (x[..., 0] + x[..., 1] * x[..., 1].abs() / 2 > 0).long()

@@ -11,11 +11,11 @@ import torch
 from plastlab.boundary import Steps
 from plastlab.errors import check_choice, check_number
 from plastlab.interventions import AdamReset, SoftReset
+from plastlab.neutral import neutral
 from plastlab.optim import Adam
 from plastlab.panels.marks import Bars, Dots
 from plastlab.panels.picture import Picture
 from plastlab.plots.axis import Axis
-from plastlab.products import one_thread
 from plastlab.rng import normal, resolve_seeds
 from plastlab.state import PARTS, State
 from plastlab.theory import adam_step_after_jump
@@ -57,7 +57,7 @@ class Emptied:
         return np.abs(self.step_size / self.expected - 1).max(1)
 
 
-@one_thread()
+@neutral()
 def empty(
     jump: float = 1.0,
     optimizer: Adam | None = None,

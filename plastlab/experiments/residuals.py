@@ -9,7 +9,7 @@ import torch
 from plastlab.errors import check_number, check_type
 from plastlab.nets import Architecture
 from plastlab.nets.layers import Residual
-from plastlab.products import one_thread
+from plastlab.neutral import neutral
 from plastlab.propagation import pairs_at
 from plastlab.rng import resolve_seeds
 from plastlab.streams import Stream
@@ -36,7 +36,7 @@ class Branches:
         return self.branch / self.skip[:, 1:]
 
 
-@one_thread()
+@neutral()
 @torch.no_grad()
 def branches(
     net: Architecture, seeds: int | Sequence[int] = 16, *, inputs: int = 100, examples: int = 128
@@ -69,7 +69,7 @@ def _mean_square(h: torch.Tensor) -> np.ndarray:
     return h.double().square().flatten(1).mean(1).numpy()
 
 
-@one_thread()
+@neutral()
 @torch.no_grad()
 def gradients(net: Architecture, stream: Stream, seeds: int | Sequence[int] = 16) -> np.ndarray:
     """Norm of the gradient for each matrix [S, matrices], from the input to the output, on the

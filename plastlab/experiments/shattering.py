@@ -8,7 +8,7 @@ import torch
 
 from plastlab.errors import check_number, check_type
 from plastlab.nets import Architecture
-from plastlab.products import one_thread
+from plastlab.neutral import neutral
 from plastlab.rng import resolve_seeds
 
 REACH = 2.0  # the line goes from minus this to this
@@ -36,7 +36,7 @@ class Slopes:
         return np.stack(found, 1)
 
 
-@one_thread()
+@neutral()
 def slopes(net: Architecture, seeds: int | Sequence[int] = 16, *, points: int = 256) -> Slopes:
     """The derivative of newly drawn networks with one output along the line of inputs (t, 1).
 

@@ -1,6 +1,5 @@
 """Any `torch.nn.Module` as a network spec, through torch.func's functional_call and vmap."""
 
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from torch.func import functional_call, vmap
 
 from plastlab.errors import check_choice, check_type
 from plastlab.nets.network import GradientRoom, Network, Pass, Units
-from plastlab.rng import generator
+from plastlab.rng import borrowed, generator
 from plastlab.rows import Layout, Rows
 
 ACTIVATION_MODULES = (
@@ -28,7 +27,6 @@ ACTIVATION_MODULES = (
 )
 
 Tensor = torch.Tensor
-ONE_AT_A_TIME = threading.Lock()  # torch.nn draws its initial weights from the global generator
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,8 @@ class Module:
         )
 
     def _make(self, inputs: int, outputs: int, own: torch.Generator) -> nn.Module:
-        with ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(own.initial_seed())
+        with borrowed():  # torch.nn draws its initial weights from torch's
+            torch.default_generator.manual_seed(own.initial_seed())
             module = self.factory(inputs, outputs)
         check_type("Module.factory's result", module, nn.Module, "Return the module.")
         if any(True for _ in module.buffers()):

@@ -9,6 +9,7 @@ import torch
 from plastlab.data import Data, Mnist1d, Problem
 from plastlab.errors import check_number, check_type
 from plastlab.losses import CrossEntropy
+from plastlab.neutral import neutral
 from plastlab.rng import generator
 
 
@@ -85,6 +86,7 @@ class Stationary(Stream):
 
 
 @lru_cache(maxsize=16)
+@neutral()
 def base(data: Data, seeds: tuple[int, ...]) -> Problem:
     """The base problem, drawn once."""
     return data.draw(seeds)

@@ -73,9 +73,10 @@ class Gradual(Stream):
         if self._mixes:
             mixed = new + torch.arange(self.over * self.batch).view(self.over, self.batch)
             return torch.cat([mixed.expand(len(seeds), -1, -1), order[:, self.over :]], 1)
-        share = (torch.arange(self.steps) / self.over).clamp(max=1.0)[:, None]
+        share = (torch.arange(self.steps, dtype=torch.float32) / self.over).clamp(max=1.0)[:, None]
+        draws, shape = [generator(seed, "gradual", t) for seed in seeds], order.shape[1:]
         draws = torch.stack(
-            [torch.rand(order.shape[1:], generator=generator(seed, "gradual", t)) for seed in seeds]
+            [torch.rand(shape, generator=own, dtype=torch.float32) for own in draws]
         )
         return torch.where(draws < share, order, new + order % self.stream.examples(t - 1, seeds))
 
@@ -91,7 +92,8 @@ class Gradual(Stream):
         """The examples of the first `over` updates, in their order: x [S, over * batch, inputs],
         y [S, over * batch, ...]."""
         picks = self.stream.order(t, seeds)[:, : self.over].reshape(len(seeds), -1)
-        weight = (torch.arange(self.over) / self.over).repeat_interleave(self.batch)[:, None]
+        weight = torch.arange(self.over, dtype=torch.float32) / self.over
+        weight = weight.repeat_interleave(self.batch)[:, None]
         x, y = take(new.x, picks), take(new.y, picks)
         if self.how == "inputs":
             return torch.lerp(take(old.x, picks), x, weight), y

@@ -90,7 +90,7 @@ class SlowlyChangingRegression(Stream):
         """The slow bits of task `t` [S, slow]."""
         if self.redraw:
             return bits((self.slow,), seeds, "slow bits", t)
-        flips = torch.zeros(len(seeds), self.slow)
+        flips = torch.zeros(len(seeds), self.slow, dtype=torch.float32)
         for row, seed in zip(flips, seeds, strict=True):
             row += torch.bincount(self._flipped(t, seed), minlength=self.slow)
         return (bits((self.slow,), seeds, "slow bits", 0) + flips) % 2
