@@ -5,6 +5,7 @@ other code or that holds another spec is computed again, never trusted and never
 all or nothing.
 """
 
+import contextlib
 import hashlib
 import io
 import os
@@ -77,6 +78,14 @@ def store(key: str, outcome: Outcome) -> None:
             f"again next time. Set {FOLDER} to a folder that can be written to, or to off.",
             stacklevel=3,
         )
+
+
+def forget(key: str) -> None:
+    """Remove what is kept under this key, if it is there and can be removed."""
+    path = _path(key)
+    if path is not None:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _write(path: Path, key: str, outcome: Outcome) -> None:

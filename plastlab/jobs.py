@@ -80,18 +80,22 @@ def cut(
     stream: Stream, conditions: dict[str, Condition], seeds: tuple[int, ...], workers: int
 ) -> list[tuple[list[str], tuple[int, ...]]]:
     """Conditions and seeds that train together: as many as are fast together, in equal parts, one
-    a core if that leaves enough in each. Seeds are divided first: conditions share their data."""
+    a worker if that leaves enough in each. Seeds are divided first: conditions share their data."""
     groups, jobs = alike(conditions), []
     share = -(-workers // len(groups))
     for names in groups:
         count = len(names) * len(seeds)
         enough, room = sizes(stream, conditions[names[0]])
-        fewest = -(-count // room)
-        parts = max(fewest, min(-(-fewest // share) * share, count // enough))
+        parts = spread(-(-count // room), share, count // enough)
         by_seed = min(parts, len(seeds))
         by_name = min(-(-parts // by_seed), len(names))
         jobs += [(n, s) for n in _split(names, by_name) for s in _split(seeds, by_seed)]
     return jobs
+
+
+def spread(fewest: int, share: int, most: int) -> int:
+    """In how many parts to cut: `fewest` or more, a multiple of `share` if `most` allows it."""
+    return max(fewest, min(-(-fewest // share) * share, most))
 
 
 @neutral()

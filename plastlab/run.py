@@ -1,6 +1,5 @@
 """run: an experiment in, a Result out."""
 
-import os
 import time
 import warnings
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ import numpy as np
 
 from plastlab import cache
 from plastlab.condition import Condition
-from plastlab.dispatch import on_executor, on_threads
+from plastlab.dispatch import chosen, on_executor, on_threads, workers
 from plastlab.errors import check_number, check_type
 from plastlab.jobs import Job, Outcomes, cut
 from plastlab.probes import Probe, accuracy, probe_name
@@ -18,6 +17,7 @@ from plastlab.result import Result
 from plastlab.rng import resolve_seeds
 from plastlab.streams import Stream
 from plastlab.training import check_experiment
+from plastlab.unfinished import Unfinished
 
 
 def run(
@@ -34,11 +34,14 @@ def run(
     Seed s gives every condition the same initial network, data and order of examples, so
     comparisons are paired. `every` is the number of updates between probe times (default: one at
     each task's end; it must divide the task's length). Work is cut into parts that run on
-    `executor`, any `concurrent.futures.Executor`; by default one thread a core. Numbers do not
-    depend on how the work is cut. Stopping the run (KeyboardInterrupt) leaves nothing behind.
+    `executor`, any `concurrent.futures.Executor`: a pool, or a dask cluster's
+    `client.get_executor()`, cut for its workers; by default one thread a core. Numbers do not
+    depend on how the work is cut. A run that was stopped (KeyboardInterrupt, a lost machine) goes
+    on, when it is called again, with the parts that were not finished.
 
     Raises:
         TypeError, ValueError: an argument is not what it should be; the message says what is.
+        ExecutorError: the executor is shut down, has no workers, or lost its jobs.
     """
     check_experiment(stream, conditions)
     seeds, every = resolve_seeds(seeds), stream.steps if every is None else every
@@ -55,10 +58,12 @@ def run(
     outcomes = {name: outcome for name, outcome in found.items() if outcome is not None}
     missing = {name: c for name, c in conditions.items() if name not in outcomes}
     if missing:
-        outcomes |= _compute(stream, missing, seeds, probes, every, executor)
+        todo = Unfinished(seeds, {n: keys[n] if use_cache else None for n in missing})
+        outcomes |= _compute(stream, missing, probes, every, chosen(executor), todo)
         for name in missing:
             if use_cache and keys[name] is not None:
                 cache.store(keys[name], outcomes[name])
+        todo.forget()
     seconds = time.perf_counter() - start
     result = _assemble(stream, conditions, seeds, probes, every, outcomes, seconds)
     _report_divergence(result)
@@ -68,26 +73,23 @@ def run(
 def _compute(
     stream: Stream,
     conditions: dict[str, Condition],
-    seeds: tuple[int, ...],
     probes: tuple[Probe, ...],
     every: int,
     executor: Executor | None,
+    todo: Unfinished,
 ) -> Outcomes:
     """Cut the work, do it, put each condition's seeds together again."""
-    workers = os.cpu_count() or 1
+    count = workers(executor)
     jobs = [
         Job(stream, {n: conditions[n] for n in names}, part, probes, every)
-        for names, part in cut(stream, conditions, seeds, workers)
+        for seeds, own in todo.missing()
+        for names, part in cut(stream, {n: conditions[n] for n in own}, seeds, count)
     ]
-    finished = on_threads(jobs, workers) if executor is None else on_executor(jobs, executor)
-    parts: dict[str, dict[int, cache.Outcome]] = {name: {} for name in conditions}
-    for job, outcomes in zip(jobs, finished, strict=True):
-        for name, outcome in outcomes.items():
-            parts[name][seeds.index(job.seeds[0])] = outcome
-    return {
-        name: {key: np.concatenate([by[i][key] for i in sorted(by)]) for key in by[0]}
-        for name, by in parts.items()
-    }
+    if executor is None:
+        on_threads(jobs, count, todo.ended)
+    else:
+        on_executor(jobs, executor, todo.ended)
+    return todo.whole()
 
 
 def _assemble(

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from plastlab import cache
 from plastlab.book import ledger
 from plastlab.book.ledger import ChapterError, chapters, faults, recompute, summary, table
 from plastlab.cli import main
@@ -148,6 +149,29 @@ def test_one_chapter_can_be_chosen(book, capsys):
     book("08_other", NUMBERS, claim("08.1", "above=0.02"))
     assert main(["claims", "--chapter", "08"]) == 0
     assert "07" not in capsys.readouterr().out
+
+
+def test_a_stopped_command_goes_on_where_it_was(book, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "kept"))
+    counts = cell(
+        "from plastlab.shard import Shard\nadvance = Shard.advance\n"
+        "Shard.advance = lambda *args: open('trained', 'a').write('x') and advance(*args)"
+    )
+    book("07_small", counts, RUN, claim("07.1", "above=0.01"))
+    run, trained = ledger._run, tmp_path / "chapters" / "trained"
+
+    def stopped(*args):
+        run(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ledger, "_run", stopped)
+    assert main(["claims"]) == 2
+    assert "What is finished is kept: the same command goes on" in capsys.readouterr().err
+    once = trained.read_text()
+    monkeypatch.setattr(ledger, "_run", run)
+    assert main(["claims"]) == 0
+    assert trained.read_text() == once != ""
+    assert list((tmp_path / "kept").iterdir()) == []
 
 
 def test_a_refuted_claim_ends_with_code_1(book, capsys):

@@ -10,14 +10,13 @@ import pytest
 from distributed import Client, LocalCluster
 from small import LABELS
 
-from plastlab import cache, cli, interventions
+from plastlab import cache, cli, dispatch, interventions
 from plastlab.data import TeacherRegression
 from plastlab.interventions import L2, FullReset, Intervention, LayerNorm
 from plastlab.nets import MLP
 from plastlab.optim import SGD
 from plastlab.streams import Stationary
 from plastlab.tournament import plan as plans
-from plastlab.tournament import play
 from plastlab.tournament.entrants import FRESH, NOTHING, Entrant, Option, entrant, trials
 from plastlab.tournament.plan import Arena, Plan
 from plastlab.tournament.play import tournament
@@ -59,14 +58,14 @@ def kept(tmp_path, monkeypatch):
 @pytest.fixture
 def jobs(monkeypatch):
     """The conditions and seeds of each job that is trained."""
-    done, train = [], play.train
+    done, train = [], dispatch.train
 
     def counted(job):
         outcomes = train(job)
         done.append((job.stream, frozenset(job.conditions.values()), job.seeds))
         return outcomes
 
-    monkeypatch.setattr(play, "train", counted)
+    monkeypatch.setattr(dispatch, "train", counted)
     return done
 
 
@@ -164,18 +163,18 @@ def test_on_threads_the_numbers_are_the_same(standings):
 
 
 def test_a_stopped_tournament_goes_on_and_redoes_nothing(kept, jobs, monkeypatch):
-    plan, train = replace(TINY, challengers=TINY.challengers[:2]), play.train
+    plan, train = replace(TINY, challengers=TINY.challengers[:2]), dispatch.train
 
     def stopped(job):
         if len(jobs) == 3:
             raise KeyboardInterrupt
         return train(job)
 
-    monkeypatch.setattr(play, "train", stopped)
+    monkeypatch.setattr(dispatch, "train", stopped)
     with pytest.raises(KeyboardInterrupt):
         tournament(plan)
     assert len(jobs) == 3
-    monkeypatch.setattr(play, "train", train)
+    monkeypatch.setattr(dispatch, "train", train)
     whole = tournament(plan)
     trained = [(s, c, seeds) for s, conditions, seeds in jobs for c in conditions]
     assert len(trained) == len(set(trained)) == len(whole.tuned) + len(whole.judged)
@@ -297,6 +296,6 @@ def test_a_stopped_command_says_what_is_kept(kept, monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(plans, "quick", lambda: TINY)
-    monkeypatch.setattr(play, "train", stopped)
+    monkeypatch.setattr(dispatch, "train", stopped)
     assert cli.main(["tournament", "--quick", "--processes", "1"]) == 2
     assert "What is finished is kept: the same command goes on" in capsys.readouterr().err

@@ -4,10 +4,14 @@ import json
 import os
 import sys
 import traceback
+from contextlib import ExitStack
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
+
+from plastlab.cluster import cluster
+from plastlab.dispatch import executing_on
 
 
 def run_cells(folder: str, cells: list[dict[str, Any]]) -> None:
@@ -28,4 +32,8 @@ def run_cells(folder: str, cells: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    run_cells(sys.argv[1], json.load(sys.stdin))
+    folder, *address = sys.argv[1:]
+    with ExitStack() as stack:
+        for each in address:  # the cluster on which the cells' runs train, if there is one
+            stack.enter_context(executing_on(stack.enter_context(cluster(each))))
+        run_cells(folder, json.load(sys.stdin))

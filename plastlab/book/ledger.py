@@ -1,7 +1,8 @@
 """The command that recomputes the claims of the book, on its own seeds or on others.
 
-Each chapter's code cells run in one fresh process with an empty cache, exactly as they stand in the
-text source; what they claim is collected on the way.
+Each chapter's code cells run in one fresh process, exactly as they stand in the text source; what
+they claim is collected on the way. The cache is the command's own: empty at first, and kept until
+the command has ended, so that one that was stopped goes on where it was.
 """
 
 import argparse
@@ -15,13 +16,17 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import jupytext
 
+from plastlab import cache
 from plastlab.book.pages import FORMAT, Page, find_pages
 from plastlab.claims import REFUTED, VERDICTS
+from plastlab.cluster import add_cluster, cluster
+from plastlab.dispatch import ExecutorError
 from plastlab.references import read_references
 from plastlab.requirements import ROOT
 from plastlab.stats import rounded
@@ -49,26 +54,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--chapter", metavar="NN", help="only this chapter, such as 08 (default: all)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE too")
+    add_cluster(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Print the ledger. Returns 1 if a claim is refuted or misplaced, 2 if a chapter fails."""
+    numbers = args.first_seed, args.seeds
+    place = _place(*numbers)
     try:
         sources = set(read_references(ROOT / "chapters" / "references.bib"))
-        rows = [
-            row
-            for page in chapters(ROOT, args.chapter)
-            for row in recompute(page, args.first_seed, args.seeds)
-        ]
+        pages = chapters(ROOT, args.chapter)
+        with nullcontext() if args.cluster is None else cluster(args.cluster):
+            rows = [row for page in pages for row in recompute(page, *numbers, place, args.cluster)]
         if args.json:
             args.json.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    except (ChapterError, OSError) as error:
+    except (ChapterError, ExecutorError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        kept = "Nothing was kept: PLASTLAB_CACHE is off."
+        if place is not None:
+            kept = "What is finished is kept: the same command goes on from here."
+        print(f"Stopped. {kept}", file=sys.stderr)
+        return 2
+    if place is not None:
+        shutil.rmtree(place, ignore_errors=True)
     wrong = faults(rows, sources)
     print(table(rows, shutil.get_terminal_size((110, 24)).columns))
     print("\n".join(["", *wrong, summary(rows)]))
     return int(bool(wrong) or any(row["verdict"] == REFUTED for row in rows))
+
+
+def _place(first_seed: int | None, seeds: int | None) -> Path | None:
+    """Where a command with these seeds keeps what is finished until it has ended; None if caching
+    is off."""
+    folder = cache.folder()
+    return folder and folder / f"claims from {first_seed or 0}, {seeds or 'usual'} seeds"
 
 
 class ChapterError(Exception):
@@ -91,8 +112,15 @@ def chapters(root: Path, chosen: str | None = None) -> list[Page]:
     return found
 
 
-def recompute(page: Page, first_seed: int | None = None, seeds: int | None = None) -> list[Row]:
-    """Run a chapter's cells and return its verdicts, one row a claim.
+def recompute(
+    page: Page,
+    first_seed: int | None = None,
+    seeds: int | None = None,
+    place: Path | None = None,
+    address: str | None = None,
+) -> list[Row]:
+    """Run a chapter's cells and return its verdicts, one row a claim. What is trained is kept in
+    `place` (by default nowhere), and trained on the cluster at `address` (by default here).
 
     `seconds` of a row is wall time since the chapter's claim before it, or since the start of its
     process.
@@ -101,7 +129,13 @@ def recompute(page: Page, first_seed: int | None = None, seeds: int | None = Non
         ChapterError: a cell raised; the message has its source and traceback.
     """
     start = time.time()
-    rows = _run(page, {"PLASTLAB_FIRST_SEED": first_seed, "PLASTLAB_SEEDS": seeds})
+    with tempfile.TemporaryDirectory() as scratch:
+        ledger = Path(scratch) / "ledger.jsonl"
+        asked = {"PLASTLAB_FIRST_SEED": first_seed, "PLASTLAB_SEEDS": seeds}
+        asked |= {"PLASTLAB_CACHE": place or f"{scratch}/cache", "PLASTLAB_LEDGER": ledger}
+        _run(page, asked, [] if address is None else [address])
+        lines = ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else []
+    rows = [json.loads(line) for line in lines]
     ends = [row["at"] for row in rows]
     for row, since, until in zip(rows, [start, *ends], ends, strict=False):
         row["seconds"] = round(until - since, 2)
@@ -109,24 +143,19 @@ def recompute(page: Page, first_seed: int | None = None, seeds: int | None = Non
     return [{key: row[key] for key in KEYS} | {"page": page.source.stem} for row in rows]
 
 
-def _run(page: Page, asked: dict[str, int | None]) -> list[Row]:
-    """The verdicts of a chapter as its process wrote them; `asked` goes into its environment."""
+def _run(page: Page, asked: dict[str, Any], cluster: list[str]) -> None:
+    """Run a chapter's cells in a process of their own; `asked` goes into its environment."""
     env = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
     env |= {name: str(value) for name, value in asked.items() if value is not None}
-    with tempfile.TemporaryDirectory() as scratch:
-        ledger = Path(scratch) / "ledger.jsonl"
-        env |= {"PLASTLAB_LEDGER": str(ledger), "PLASTLAB_CACHE": f"{scratch}/cache"}
-        done = subprocess.run(
-            [sys.executable, "-m", "plastlab.book.cells", str(page.source.parent)],
-            input=json.dumps(_code_cells(page)),
-            env=env | {"MPLBACKEND": "agg"},
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise ChapterError(f"{page.source.name} does not run.\n{done.stderr.strip()}")
-        lines = ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else []
-    return [json.loads(line) for line in lines]
+    done = subprocess.run(
+        [sys.executable, "-m", "plastlab.book.cells", str(page.source.parent), *cluster],
+        input=json.dumps(_code_cells(page)),
+        env=env | {"MPLBACKEND": "agg"},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise ChapterError(f"{page.source.name} does not run.\n{done.stderr.strip()}")
 
 
 def _code_cells(page: Page) -> list[dict[str, Any]]:

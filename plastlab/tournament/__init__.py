@@ -15,6 +15,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from plastlab import cache
+from plastlab.cluster import add_cluster, cluster
+from plastlab.dispatch import ExecutorError
 from plastlab.errors import check_choice
 from plastlab.tournament import plan, record, show
 from plastlab.tournament.entrants import Entrant, Option, entrant
@@ -48,18 +50,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep it all (quick and wide: by default where the book reads it)",
     )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the scores (.png, .svg)")
-    parser.add_argument(
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
         "--processes",
         type=int,
         default=os.cpu_count() or 1,
         metavar="N",
         help="default: one a core",
     )
+    add_cluster(where)
 
 
 def main(args: argparse.Namespace) -> int:
     """Hold the tournament, print the table, write the files. Returns 1 if a name is wrong, 2 if it
-    was stopped."""
+    was stopped or the cluster failed."""
     size = "quick" if args.quick else "wide" if args.wide else "full"
     try:
         chosen = _only(getattr(plan, size)(), args.only)
@@ -70,7 +74,10 @@ def main(args: argparse.Namespace) -> int:
         return 1
     print(chosen.budget, file=sys.stderr)
     try:
-        standings = _held(chosen, args.processes)
+        standings = _held(chosen, args.processes, args.cluster)
+    except ExecutorError as error:
+        print(error, file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         kept = "Nothing was kept: PLASTLAB_CACHE is off."
         if cache.folder() is not None:
@@ -91,8 +98,11 @@ def _only(everybody: Plan, names: list[str] | None) -> Plan:
     return replace(everybody, challengers=chosen)
 
 
-def _held(chosen: Plan, processes: int) -> Standings:
-    """Held on so many processes, which leave Ctrl-C to this one."""
+def _held(chosen: Plan, processes: int, address: str | None) -> Standings:
+    """Held on a cluster, or on so many processes, which leave Ctrl-C to this one."""
+    if address is not None:
+        with cluster(address) as executor:
+            return tournament(chosen, executor)
     if processes == 1:
         return tournament(chosen)
     context, ignored = get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)

@@ -7,7 +7,7 @@ that was stopped goes on where it was.
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,8 +16,9 @@ from tqdm.auto import tqdm
 
 from plastlab import cache
 from plastlab.condition import Condition
+from plastlab.dispatch import chosen, result, submitted, workers
 from plastlab.errors import check_choice, check_type
-from plastlab.jobs import Job, Outcomes, sizes, train
+from plastlab.jobs import Job, Outcomes, sizes, spread
 from plastlab.probes import probe_name
 from plastlab.rng import resolve_seeds
 from plastlab.screen import watched
@@ -67,14 +68,15 @@ class Work:
 def tournament(plan: Plan, executor: Executor | None = None) -> Standings:
     """Hold the tournament.
 
-    Jobs run on `executor`, any `concurrent.futures.Executor` (of processes, of dask), by default
-    one after the other on this thread; the numbers are the same. What is finished is in the cache,
-    so stopping it loses the jobs that are running and no others. A method that refuses a network or
-    a stream with a ValueError is listed with its reason.
+    Jobs run on `executor`, any `concurrent.futures.Executor` (of processes, of dask), cut for its
+    workers; by default one after the other on this thread. The numbers are the same. What is
+    finished is in the cache, so stopping it loses the jobs that are running and no others. A method
+    that refuses a network or a stream with a ValueError is listed with its reason.
 
     Raises:
         TypeError: an argument is not what it should be.
         ValueError: doing nothing, or a fresh network per task, cannot take part in an arena.
+        ExecutorError: the executor is shut down, has no workers, or lost its jobs.
     """
     check_type("tournament: plan", plan, Plan, "Write tournament(quick()).")
     return Standings(plan, *_contest(plan, plan.entrants, executor))
@@ -106,7 +108,7 @@ def rematch(
         for arena in plan.arenas
         for entrant in plan.entrants
     ]
-    return Standings(plan, (), _play(judging, None, lambda done: None))
+    return Standings(plan, (), _play(judging, chosen(None) or _Here(), lambda done: None))
 
 
 def _contest(
@@ -115,6 +117,7 @@ def _contest(
     """What some of the plan's entrants did while tuning, and while being judged."""
     remedy = "Give a ProcessPoolExecutor(), not its class."
     check_type("tournament: executor", executor, (Executor, type(None)), remedy)
+    executor = chosen(executor) or _Here()
     pairs = [(arena, entrant) for arena in plan.arenas for entrant in entrants]
     tuning = [Work(a, e, trial, plan.tuning) for a, e in pairs for trial in plan.tries(e, a)]
     with _progress(plan, tuning, len(entrants)) as bar:
@@ -146,7 +149,7 @@ def _need_anchors(tuned: Sequence[Played]) -> None:
 
 
 def _play(
-    works: Sequence[Work], executor: Executor | None, tick: Callable[[int], object]
+    works: Sequence[Work], executor: Executor, tick: Callable[[int], object]
 ) -> tuple[Played, ...]:
     """All of it, in order."""
     played: dict[int, Played] = {}
@@ -156,7 +159,7 @@ def _play(
     return tuple(played[i] for i in range(len(works)))
 
 
-def _finished(works: Sequence[Work], executor: Executor | None) -> Iterator[tuple[int, Found]]:
+def _finished(works: Sequence[Work], executor: Executor) -> Iterator[tuple[int, Found]]:
     """Each work's number and what was found: first who refuses and what the cache has, then, as it
     ends and is kept, what is trained."""
     keys, missing = {}, {}
@@ -183,16 +186,16 @@ def _refusal(work: Work) -> str:
     return ""
 
 
-def _trained(works: dict[int, Work], executor: Executor | None) -> Iterator[tuple[int, Found]]:
+def _trained(works: dict[int, Work], executor: Executor) -> Iterator[tuple[int, Found]]:
     """Train in packs. A pack in which a method raises a ValueError is taken apart, so that each of
     its works is refused, or not, by itself."""
-    queue, pending = deque(_packs(works)), {}
-    ahead, executor = (1, _Here()) if executor is None else (math.inf, executor)
+    queue, pending = deque(_packs(works, workers(executor))), {}
+    ahead = 1 if isinstance(executor, _Here) else math.inf
     try:
         while queue or pending:
             while queue and len(pending) < ahead:
                 pack = queue.popleft()
-                pending[executor.submit(train, _job([works[i] for i in pack], pack))] = pack
+                pending[submitted(executor, _job([works[i] for i in pack], pack))] = pack
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
                 pack, outcomes = pending.pop(future), _result(future)
                 if isinstance(outcomes, str) and len(pack) > 1:
@@ -205,17 +208,29 @@ def _trained(works: dict[int, Work], executor: Executor | None) -> Iterator[tupl
             future.cancel()
 
 
-def _packs(works: dict[int, Work]) -> Iterator[Pack]:
-    """Works that can train as one network, as many as are fast together."""
+def _packs(works: dict[int, Work], workers: int) -> Iterator[Pack]:
+    """Works that can train as one network, as many as are fast together; fewer if else a worker
+    would have none, and if that leaves enough in each."""
+    groups = [group for own in _by_arena(works) for group in _alike(works, own)]
+    for pack in groups:
+        first = works[pack[0]]
+        enough, room = sizes(first.arena.stream, first.condition)
+        fewest = math.ceil(len(pack) / max(1, room // len(first.seeds)))
+        most = min(len(pack), len(pack) * len(first.seeds) // enough)
+        parts = spread(fewest, -(-workers // len(groups)), most)
+        yield from (pack[part::parts] for part in range(parts))
+
+
+def _by_arena(works: dict[int, Work]) -> Iterable[Pack]:
     by_arena: dict[tuple, Pack] = {}
     for i, work in works.items():
         by_arena.setdefault((work.arena, work.seeds), []).append(i)
-    for (arena, seeds), own in by_arena.items():
-        for names in alike({str(i): works[i].condition for i in own}):
-            _, room = sizes(arena.stream, works[int(names[0])].condition)
-            parts = math.ceil(len(names) / max(1, room // len(seeds)))
-            for part in range(parts):
-                yield [int(name) for name in names[part::parts]]
+    return by_arena.values()
+
+
+def _alike(works: dict[int, Work], pack: Pack) -> Iterator[Pack]:
+    for names in alike({str(i): works[i].condition for i in pack}):
+        yield [int(name) for name in names]
 
 
 def _job(works: Sequence[Work], pack: Pack) -> Job:
@@ -227,13 +242,15 @@ def _job(works: Sequence[Work], pack: Pack) -> Job:
 def _result(future: Future) -> Outcomes | str:
     """What a job measured, or the message of its ValueError."""
     try:
-        return future.result()
+        return result(future)
     except ValueError as error:
         return str(error)
 
 
 class _Here(Executor):
     """Runs what is submitted at once, on this thread."""
+
+    _max_workers = 1
 
     def submit(self, function: Callable, /, *args: Any) -> Future:
         """Do it now."""

@@ -1,0 +1,67 @@
+"""Unfinished runs: what is trained of them already, kept as it ends."""
+
+import numpy as np
+
+from plastlab import cache
+from plastlab.jobs import Job, Outcomes
+
+SEEDS = "(seeds)"  # beside the names of probes, in what is kept
+
+
+class Unfinished:
+    """The outcomes of some conditions, seed by seed, until all are there.
+
+    What ends while other parts still train is kept in the cache, so that a run that was stopped
+    goes on where it was, however the rest is cut then.
+    """
+
+    def __init__(self, seeds: tuple[int, ...], keys: dict[str, str | None]) -> None:
+        """Take up what an earlier run left; a key is a condition's in the cache, None if it is not
+        cached."""
+        self.seeds, self.keys = seeds, {n: k and f"unfinished {k}" for n, k in keys.items()}
+        self._found = {name: _taken_up(key) for name, key in self.keys.items()}
+
+    def missing(self) -> list[tuple[tuple[int, ...], list[str]]]:
+        """Seeds, and the conditions that lack exactly these."""
+        groups: dict[tuple[int, ...], list[str]] = {}
+        for name, found in self._found.items():
+            groups.setdefault(tuple(s for s in self.seeds if s not in found), []).append(name)
+        return [(seeds, names) for seeds, names in groups.items() if seeds]
+
+    def ended(self, job: Job, outcomes: Outcomes) -> None:
+        """Take what came of a job, and keep it if others are to come."""
+        for name, outcome in outcomes.items():
+            self._found[name] |= _by_seed(job.seeds, outcome)
+        if self.missing():
+            for name in outcomes:
+                self._keep(name)
+
+    def whole(self) -> Outcomes:
+        """Each condition's outcome, with all seeds in order."""
+        return {name: _joined(self.seeds, found) for name, found in self._found.items()}
+
+    def forget(self) -> None:
+        """Nothing is unfinished any more."""
+        for key in filter(None, self.keys.values()):
+            cache.forget(key)
+
+    def _keep(self, name: str) -> None:
+        key, found = self.keys[name], self._found[name]
+        if key is not None:
+            cache.store(
+                key, {**_joined(tuple(found), found), SEEDS: np.array([str(s) for s in found])}
+            )
+
+
+def _taken_up(key: str | None) -> dict[int, cache.Outcome]:
+    kept = None if key is None else cache.load(key)
+    return {} if kept is None else _by_seed(tuple(map(int, kept.pop(SEEDS))), kept)
+
+
+def _by_seed(seeds: tuple[int, ...], outcome: cache.Outcome) -> dict[int, cache.Outcome]:
+    return {s: {n: v[i : i + 1] for n, v in outcome.items()} for i, s in enumerate(seeds)}
+
+
+def _joined(seeds: tuple[int, ...], found: dict[int, cache.Outcome]) -> cache.Outcome:
+    names = found[seeds[0]]
+    return {name: np.concatenate([found[s][name] for s in seeds]) for name in names}
