@@ -8,6 +8,7 @@ namespace of a module of plastlab or of a library is a reader's own, may look at
 refused. So is a class that was not made in one.
 """
 
+import functools
 import sys
 import types
 from collections import deque
@@ -22,28 +23,17 @@ LIBRARIES = (LIBRARIES | {"platformdirs"}) - {"unittest"}  # whose mocks are any
 STATE = (type(None), bool, int, float, str, list, dict, set)  # no constants unless in capitals
 READ = ("co_code", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_flags")
 READ += ("co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_exceptiontable")
+NAMED_TUPLE = {"_tuple_new", "__builtins__", "__name__"}  # all that such a class's functions see
+MEMO = type(functools.lru_cache(len))
 UNREAD = {"__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__slots__"}
 UNREAD |= {"__dataclass_fields__", "__dataclass_params__", "__abstractmethods__", "_abc_impl"}
 UNREAD |= {"__firstlineno__", "__static_attributes__", "__match_args__", "__parameters__"}
 UNREAD |= {"__annotate__", "__annotate_func__", "__annotations_cache__", "__orig_bases__"}
 
 
-def of_modules(modules: Iterable[str]) -> bytes:
-    """A digest of the modules with these names and of all of plastlab that they import from. If
-    nothing has changed since it was last taken, that is seen at a glance.
-
-    Raises:
-        Foreign: something in them has been replaced by a reader's own code.
-    """
-    names = tuple(_reached(modules))
-    if names not in _taken or not _taken[names][0].still_holds():
-        look = _Code()
-        _taken[names] = look, digest(*(look.module(sys.modules[name]) for name in names))
-    return _taken[names][1]
-
-
-def _reached(modules: Iterable[str]) -> list[str]:
-    """Names of plastlab's modules that these import from, directly or not, and of their packages."""
+def reached(modules: Iterable[str]) -> frozenset[str]:
+    """Names of the modules of plastlab that these import from, directly or not, of these, and of
+    the packages that they are in."""
     names, queue = set(), deque(modules)
     while queue:
         name = queue.popleft()
@@ -54,7 +44,32 @@ def _reached(modules: Iterable[str]) -> list[str]:
         for value in vars(sys.modules[name]).values():
             is_module = isinstance(value, types.ModuleType)
             queue.append(str(value.__name__ if is_module else getattr(value, "__module__", "")))
-    return sorted(names)
+    return frozenset(names)
+
+
+def of_modules(names: frozenset[str]) -> bytes:
+    """A digest of the modules with these names. If nothing in them has changed since it was last
+    taken, that is seen at a glance. Else their memos are emptied: what is in them, such as drawn
+    data, may come from other code.
+
+    Raises:
+        Foreign: something in them has been replaced by a reader's own code.
+    """
+    known = _taken.pop(names, None)
+    if known is None or not known[0].still_holds():
+        modules = [sys.modules[name] for name in sorted(names)]
+        _forget(modules)
+        look = _Code()
+        known = look, digest(*map(look.module, modules))
+    _taken[names] = known
+    return known[1]
+
+
+def _forget(modules: Iterable[types.ModuleType]) -> None:
+    for module in modules:
+        for value in vars(module).values():
+            if type(value) is MEMO:
+                value.cache_clear()
 
 
 class _Code(Look):
@@ -156,7 +171,8 @@ class _Code(Look):
         own = vars(sys.modules.get(home, types)) is function.__globals__
         if own and _top(home) in LIBRARIES:
             return digest(name(function), self.of(getattr(function, "__wrapped__", None)))
-        if not own or _top(home) != "plastlab":
+        closed = function.__globals__.keys() == NAMED_TUPLE
+        if not closed and not (own and _top(home) == "plastlab"):
             raise Foreign(f"{function.__name__} is your own code")
         self.functions.append((function, _made_of(function)))
         return digest(*map(self.of, _made_of(function)))

@@ -27,6 +27,7 @@ class Result:
     values: dict[str, np.ndarray]
     diverged: np.ndarray
     seconds: float = 0.0
+    unkept: str = ""
 
     @property
     def probes(self) -> tuple[str, ...]:

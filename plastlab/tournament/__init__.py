@@ -73,7 +73,7 @@ def main(args: argparse.Namespace) -> int:
         standings = _held(chosen, args.processes)
     except KeyboardInterrupt:
         kept = "Nothing was kept: PLASTLAB_CACHE is off."
-        if cache.folder() is not None:
+        if cache.is_on():
             kept = "What is finished is kept: the same command goes on from here."
         print(f"Stopped. {kept}", file=sys.stderr)
         return 2

@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from plastlab import cache
+from plastlab.cache import Keeper, Outcome
 from plastlab.condition import Condition
 from plastlab.errors import check_choice, check_type
 from plastlab.jobs import Job, Outcomes, sizes, train
@@ -26,7 +26,7 @@ from plastlab.tournament.plan import Arena, Plan
 from plastlab.tournament.score import Played, Standings
 from plastlab.training import alike
 
-Found = cache.Outcome | str  # what was measured, or why it could not be
+Found = Outcome | str  # what was measured, or why it could not be
 Pack = list[int]  # numbers of works that train as one network
 
 
@@ -44,11 +44,10 @@ class Work:
         """What is trained."""
         return self.trial.condition(self.arena.net, self.arena.optimizer)
 
-    @property
-    def key(self) -> str | None:
+    def key(self, keeper: Keeper) -> str | None:
         """Its place in the cache; None if a reader's own code takes part."""
-        stream, probes = self.arena.stream, [self.arena.probe]
-        return cache.key(stream, self.condition, self.seeds, probes, stream.steps)
+        stream, probes = self.arena.stream, (self.arena.probe,)
+        return keeper.key(stream, self.condition, self.seeds, probes, stream.steps)
 
     @property
     def updates(self) -> int:
@@ -159,19 +158,20 @@ def _play(
 def _finished(works: Sequence[Work], executor: Executor | None) -> Iterator[tuple[int, Found]]:
     """Each work's number and what was found: first who refuses and what the cache has, then, as it
     ends and is kept, what is trained."""
-    keys, missing = {}, {}
+    keys, missing, keeper = {}, {}, Keeper()
     for i, work in enumerate(works):
         refusal = _refusal(work)
-        keys[i] = None if refusal else work.key
-        kept = None if keys[i] is None else cache.load(keys[i])
+        keys[i] = None if refusal else work.key(keeper)
+        kept = keeper.load(keys[i])
         if refusal or kept is not None:
             yield i, refusal or kept
         else:
             missing[i] = work
     for i, found in _trained(missing, executor):
-        if keys[i] is not None and not isinstance(found, str):
-            cache.store(keys[i], found)
+        if not isinstance(found, str):
+            keeper.store(keys[i], found)
         yield i, found
+    keeper.finish()
 
 
 def _refusal(work: Work) -> str:
