@@ -60,7 +60,7 @@ def digest(*parts: bytes | memoryview) -> bytes:
     return whole.digest()
 
 
-def name(thing: Any) -> bytes:
+def full_name(thing: Any) -> bytes:
     """The full name of a function or a class, or of the class of anything else."""
     named = thing if hasattr(thing, "__qualname__") else type(thing)
     return f"{getattr(named, '__module__', '')}.{named.__qualname__}".encode()
@@ -97,7 +97,9 @@ class Look:
         try:
             array = np.asarray(value.detach() if isinstance(value, torch.Tensor) else value)
         except (TypeError, RuntimeError) as error:  # on another device, sparse, bfloat16
-            raise Foreign(f"a tensor of {value.dtype} on {value.device} is not looked into") from error
+            raise Foreign(
+                f"a tensor of {value.dtype} on {value.device} is not looked into"
+            ) from error
         if array.dtype.hasobject:
             return self.sequence(array.tolist())
         numbers = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
@@ -141,11 +143,11 @@ class _Specs(Look):
 
     def function(self, function: types.FunctionType) -> bytes:
         self.homes.add(_home(function))
-        return name(function)
+        return full_name(function)
 
     def type(self, kind: type) -> bytes:
         self.homes.add(_home(kind))
-        return name(kind)
+        return full_name(kind)
 
     def other(self, value: Any) -> bytes:
         raise Foreign(f"a {type(value).__name__} could hide anything")
@@ -153,9 +155,11 @@ class _Specs(Look):
 
 def _home(thing: Any) -> str:
     """The module of plastlab that has this function or class as its attribute."""
-    home = thing.__module__ or ""
+    home = str(thing.__module__)
     if not home.startswith("plastlab."):
         raise Foreign(f"{thing.__name__} is your own code")
     if vars(sys.modules.get(home, types)).get(thing.__qualname__) is not thing:
-        raise Foreign(f"{thing.__name__} is not the one of {home}, but changed, wrapped or reloaded")
+        raise Foreign(
+            f"{thing.__name__} is not the one of {home}, but changed, wrapped or reloaded"
+        )
     return home

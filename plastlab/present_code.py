@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from operator import is_
 from typing import Any
 
-from plastlab.fingerprint import Foreign, Look, digest, name
+from plastlab.fingerprint import Foreign, Look, digest, full_name
 
 LIBRARIES = {*sys.stdlib_module_names, "torch", "numpy", "scipy", "threadpoolctl", "tqdm"}
 LIBRARIES = (LIBRARIES | {"platformdirs"}) - {"unittest"}  # whose mocks are anything
@@ -121,7 +121,7 @@ class _Code(Look):
 
     def inner(self, value: Any) -> bytes:
         """What a class method, a static method or a memo is made from."""
-        return digest(name(type(value)), self.of(value.__wrapped__))
+        return digest(full_name(type(value)), self.of(value.__wrapped__))
 
     def mapping(self, values: dict[Any, Any]) -> bytes:
         """A constant's keys and values."""
@@ -152,7 +152,7 @@ class _Code(Look):
         is_alias = isinstance(value, types.GenericAlias)  # which shows its origin's __dict__
         held = () if is_alias else getattr(value, "__dict__", {}).values()
         functions = (one for one in held if isinstance(one, types.FunctionType))
-        return digest(name(value), *map(self.of, functions))
+        return digest(full_name(value), *map(self.of, functions))
 
     def _once(self, thing: Any, describe: Any) -> bytes:
         known = self.met.get(id(thing))
@@ -170,7 +170,7 @@ class _Code(Look):
         home = function.__globals__.get("__name__", "")
         own = vars(sys.modules.get(home, types)) is function.__globals__
         if own and _top(home) in LIBRARIES:
-            return digest(name(function), self.of(getattr(function, "__wrapped__", None)))
+            return digest(full_name(function), self.of(getattr(function, "__wrapped__", None)))
         closed = function.__globals__.keys() == NAMED_TUPLE
         if not closed and not (own and _top(home) == "plastlab"):
             raise Foreign(f"{function.__name__} is your own code")
@@ -179,12 +179,12 @@ class _Code(Look):
 
     def _type(self, kind: type) -> bytes:
         if _top(kind.__module__) in LIBRARIES:
-            return name(kind)
+            return full_name(kind)
         if _top(kind.__module__) != "plastlab":
             raise Foreign(f"{kind.__name__} is your own code")
         members = ((n, v) for n, v in self._sorted(vars(kind)) if n not in UNREAD)
         described = (part for n, v in members for part in (n.encode(), self.of(v)))
-        return digest(name(kind), *map(self.of, kind.__bases__), *described)
+        return digest(full_name(kind), *map(self.of, kind.__bases__), *described)
 
     def _sorted(self, space: Mapping[str, Any]) -> list[tuple[str, Any]]:
         self.spaces.append((space, _parts(space)))

@@ -1,4 +1,7 @@
-"""Shelf: a folder that keeps one small file a name, all or nothing, and does not grow for ever."""
+"""Shelf: a folder that keeps one small file a name, all or nothing, and does not grow for ever.
+
+It is about 256 MB or 20,000 files: beyond that, what was not used for the longest time goes first.
+"""
 
 import os
 import re
@@ -9,8 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-SIZE = 2**28  # bytes that are kept, 256 MB
-COUNT = 20_000  # and files
+SIZE, COUNT = 2**28, 20_000  # bytes and files that are kept
 WEEK, HOUR = 7 * 86_400.0, 3_600.0  # seconds
 OFTEN = 500, 2**24  # it is put in order after so many files, or bytes, were written to it
 NAME = re.compile(r"([0-9a-f]{16}-)?[0-9a-f]{32}\.outcome")  # the first part says the version

@@ -105,7 +105,10 @@ def rematch(
         for arena in plan.arenas
         for entrant in plan.entrants
     ]
-    return Standings(plan, (), _play(judging, None, lambda done: None))
+    keeper = Keeper()
+    judged = _play(judging, None, lambda done: None, keeper)
+    keeper.finish()
+    return Standings(plan, (), judged)
 
 
 def _contest(
@@ -116,15 +119,18 @@ def _contest(
     check_type("tournament: executor", executor, (Executor, type(None)), remedy)
     pairs = [(arena, entrant) for arena in plan.arenas for entrant in entrants]
     tuning = [Work(a, e, trial, plan.tuning) for a, e in pairs for trial in plan.tries(e, a)]
+    keeper = Keeper()
     with _progress(plan, tuning, len(entrants)) as bar:
         bar.set_description("tuning")
-        tuned = _play(tuning, executor, bar.update)
+        tuned = _play(tuning, executor, bar.update, keeper)
         _need_anchors(tuned)
         tries = [tuned[i : i + plan.trials] for i in range(0, len(tuned), plan.trials)]
         best = [max(each, key=lambda played: played.mean) for each in tries]
         judging = [Work(*pair, b.trial, plan.judging) for pair, b in zip(pairs, best, strict=True)]
         bar.set_description("judging")
-        return tuned, _play(judging, executor, bar.update)
+        judged = _play(judging, executor, bar.update, keeper)
+    keeper.finish(stacklevel=4)
+    return tuned, judged
 
 
 def _progress(plan: Plan, tuning: Sequence[Work], entrants: int) -> tqdm:
@@ -145,20 +151,25 @@ def _need_anchors(tuned: Sequence[Played]) -> None:
 
 
 def _play(
-    works: Sequence[Work], executor: Executor | None, tick: Callable[[int], object]
+    works: Sequence[Work],
+    executor: Executor | None,
+    tick: Callable[[int], object],
+    keeper: Keeper,
 ) -> tuple[Played, ...]:
     """All of it, in order."""
     played: dict[int, Played] = {}
-    for i, found in _finished(works, executor):
+    for i, found in _finished(works, executor, keeper):
         played[i] = works[i].played(found)
         tick(works[i].updates)
     return tuple(played[i] for i in range(len(works)))
 
 
-def _finished(works: Sequence[Work], executor: Executor | None) -> Iterator[tuple[int, Found]]:
+def _finished(
+    works: Sequence[Work], executor: Executor | None, keeper: Keeper
+) -> Iterator[tuple[int, Found]]:
     """Each work's number and what was found: first who refuses and what the cache has, then, as it
     ends and is kept, what is trained."""
-    keys, missing, keeper = {}, {}, Keeper()
+    keys, missing = {}, {}
     for i, work in enumerate(works):
         refusal = _refusal(work)
         keys[i] = None if refusal else work.key(keeper)
@@ -171,7 +182,6 @@ def _finished(works: Sequence[Work], executor: Executor | None) -> Iterator[tupl
         if not isinstance(found, str):
             keeper.store(keys[i], found)
         yield i, found
-    keeper.finish()
 
 
 def _refusal(work: Work) -> str:
