@@ -1,137 +1,226 @@
-"""Cache: each condition's outcome on disk, keyed by its whole spec and by plastlab's code.
+"""Cache: each condition's outcome on disk, kept under all that it depends on.
 
-A file begins with a digest of its key and its content, so one that is damaged, that was written by
-other code or that holds another spec is computed again, never trusted and never fatal. Writing is
-all or nothing.
+That is its whole spec, plastlab's code as it is now, the versions of the libraries and the kernels
+that they choose on this processor, since those round differently. A reader's own code, whose
+changes plastlab cannot see, is never kept. A file begins with a digest of its key and its content:
+one that is damaged, or that holds something else, is computed again, never trusted and never fatal.
 """
 
-import contextlib
-import hashlib
+import functools
 import io
 import os
-import tempfile
+import platform
+import sys
+import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import platformdirs
 import torch
+from threadpoolctl import threadpool_info
 
+from plastlab import present_code, shelf
 from plastlab.condition import Condition
+from plastlab.fingerprint import Foreign, digest, of_specs
 from plastlab.nets.modules import Module
-from plastlab.probes import Probe, underlying
+from plastlab.probes import Probe
+from plastlab.screen import watched
 from plastlab.streams import Stream
 
 FOLDER = "PLASTLAB_CACHE"
+REMEDY = f"Set {FOLDER} to a folder that can be written to, or to off."
+RUN = "plastlab.run"  # the module where every run starts
 DIGEST = 16  # bytes
+LARGEST = shelf.SIZE // 16  # bytes of an outcome that is kept
+SLOW = 2.0  # seconds from which on it is worth a line that a run was not kept
 Outcome = dict[str, np.ndarray]
 
 
 def folder() -> Path | None:
-    """Where outcomes are kept: the environment variable PLASTLAB_CACHE, or the system's place
-    for caches. None if PLASTLAB_CACHE is "off"."""
-    chosen = os.environ.get(FOLDER) or platformdirs.user_cache_dir("plastlab")
-    return None if chosen == "off" else Path(chosen)
+    """Where outcomes are kept: the folder that the environment variable PLASTLAB_CACHE names, or
+    the system's place for caches. None if PLASTLAB_CACHE is "off".
 
-
-def key(
-    stream: Stream, condition: Condition, seeds: Sequence[int], probes: Sequence[Probe], every: int
-) -> str | None:
-    """What an outcome depends on, in full; None if a part of it is the reader's own code, whose
-    changes plastlab cannot see (such runs are never cached)."""
-    specs = [stream, condition.optimizer, condition.net, *condition.interventions]
-    parts = [part for spec in specs for part in _nested(spec)]
-    measured = [underlying(probe) for probe in probes]
-    ours = all(_is_ours(type(part)) for part in parts) and all(_is_ours(p) for p in measured)
-    if not ours or isinstance(condition.net, Module):
+    Raises:
+        FileNotFoundError: no home folder is known.
+    """
+    chosen = os.environ.get(FOLDER, "").strip()
+    if chosen.lower() == "off":
         return None
-    names = [p.__name__ for p in probes]
-    return repr((stream, condition, tuple(seeds), names, every, torch.__version__, CODE))
-
-
-def load(key: str) -> Outcome | None:
-    """The outcome kept under this key, or None."""
-    path = _path(key)
-    if path is None or not path.is_file():
-        return None
-    content = path.read_bytes()
-    if content[:DIGEST] != _digest(key.encode(), content[DIGEST:]):
-        return None
-    with np.load(io.BytesIO(content[DIGEST:]), allow_pickle=False) as arrays:
-        return dict(arrays)
-
-
-def store(key: str, outcome: Outcome) -> None:
-    """Keep an outcome, if a folder for it can be written to; else warn."""
-    path = _path(key)
-    if path is None:
-        return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, key, outcome)
-    except OSError as error:
-        warnings.warn(
-            f"plastlab could not keep a result in {path.parent} ({error}); it will be computed "
-            f"again next time. Set {FOLDER} to a folder that can be written to, or to off.",
-            stacklevel=3,
-        )
+        place = Path(chosen or platformdirs.user_cache_dir("plastlab")).expanduser()
+    except RuntimeError as error:  # what pathlib raises
+        raise FileNotFoundError(f"no home folder: {error}") from error
+    return place
 
 
-def forget(key: str) -> None:
-    """Remove what is kept under this key, if it is there and can be removed."""
-    path = _path(key)
-    if path is not None:
-        with contextlib.suppress(OSError):
-            path.unlink()
+def is_on() -> bool:
+    """Whether outcomes are kept, as far as can be told without writing one."""
+    try:
+        return folder() is not None
+    except FileNotFoundError:
+        return False
 
 
-def _write(path: Path, key: str, outcome: Outcome) -> None:
-    """Write beside the outcome's place, then move it there in one step."""
+@functools.cache
+def here() -> bytes:
+    """What numbers depend on beside plastlab's code and the specs: the libraries' versions, and the
+    kernels that they choose on this processor."""
+    libraries = "torch", "numpy", "scipy", "mnist1d", "scikit-learn"
+    kernels = {found.get("architecture", "") for found in threadpool_info()}
+    return "; ".join(
+        [
+            *(f"{name} {version(name)}" for name in libraries),
+            *sorted(kernels),
+            torch.backends.cpu.get_cpu_capability(),
+            platform.machine(),
+        ]
+    ).encode()
+
+
+def code() -> str:
+    """A digest of what plastlab's runs would do now, to be compared with another process's."""
+    names = (RUN, "plastlab.interventions", "plastlab.probes", "plastlab.streams")
+    return present_code.of_modules(present_code.reached(names)).hex()
+
+
+class Keeper:
+    """One run's dealings with the cache. Whatever goes wrong with it is told once, at the end, and
+    costs no more than time."""
+
+    def __init__(self, asked: bool = True) -> None:
+        self._start, self._trouble, self._version = time.perf_counter(), "", ""
+        self._reasons: dict[str, None] = {}
+        self._streams: dict[int, tuple[Stream, tuple[bytes, frozenset[str]]]] = {}
+        self._codes: dict[frozenset[str], bytes | Foreign] = {}
+        self._folder = None
+        with self._told():
+            self._folder = folder() if asked else None
+
+    @property
+    def unkept(self) -> str:
+        """Why outcomes were not kept; "" if all were, or if nobody asked for it."""
+        return "; ".join(self._reasons)
+
+    def key(
+        self,
+        stream: Stream,
+        condition: Condition,
+        seeds: Sequence[int],
+        probes: Sequence[Probe],
+        every: int,
+    ) -> str | None:
+        """The name of everything that the outcome depends on; None if it cannot be kept, as it
+        depends on a reader's own code."""
+        if self._folder is None:
+            return None
+        try:
+            data, homes = self._described(stream)
+            specs, more = of_specs(_ours(condition), tuple(seeds), tuple(probes), every)
+            code = self._code(homes | more)
+        except Foreign as reason:
+            self._reasons[str(reason)] = None
+            return None
+        self._version = code.hex()
+        return f"{self._version}-{digest(data, specs, code).hex()}"
+
+    def load(self, key: str | None) -> Outcome | None:
+        """The outcome that is kept under this key, or None."""
+        if key is None:
+            return None
+        with self._told():
+            content = shelf.read(self._folder, _file(key))
+            return None if content is None else _unpacked(key, content)
+        return None
+
+    def store(self, key: str | None, outcome: Outcome) -> None:
+        """Keep an outcome."""
+        if key is None:
+            return
+        content = _packed(key, outcome)
+        if len(content) > LARGEST:
+            self._reasons[f"more than {LARGEST >> 20} MB of numbers for one condition"] = None
+            return
+        with self._told():
+            shelf.write(self._folder, _file(key), content)
+
+    def unfinished(self, key: str) -> str:
+        """Where the part of an outcome is kept that is there already."""
+        return f"{key.partition('-')[0]}-{digest(key.encode(), b'unfinished').hex()}"
+
+    def forget(self, key: str) -> None:
+        """Remove what is kept under this key, if it is there and can be removed."""
+        with self._told():
+            shelf.remove(self._folder, _file(key))
+
+    def finish(self, stacklevel: int = 3) -> None:
+        """Put the folder in order, and say what was not kept, or could not be."""
+        if self._version:
+            shelf.tidy(self._folder, self._version)
+        if self._trouble:
+            warnings.warn(f"{self._trouble} {REMEDY}", stacklevel=stacklevel)
+        if self.unkept and watched() and time.perf_counter() - self._start > SLOW:
+            print(f"Not kept for next time: {self.unkept}.", file=sys.stderr)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._trouble = self._trouble or (
+                f"plastlab could not use its cache ({error}): results will be computed again."
+            )
+
+    def _described(self, stream: Stream) -> tuple[bytes, frozenset[str]]:
+        """A stream may hold many numbers: they are read once a run."""
+        if id(stream) not in self._streams:
+            self._streams[id(stream)] = stream, of_specs(stream)
+        return self._streams[id(stream)][1]
+
+    def _code(self, homes: frozenset[str]) -> bytes:
+        """8 bytes for what would run: plastlab's code that specs of these modules can reach, and
+        what it stands on. It is looked at once a run."""
+        more = homes - self._always
+        if more not in self._codes:
+            try:
+                code = present_code.of_modules(present_code.reached((RUN, *more)))
+                self._codes[more] = digest(code, here())[:8]
+            except Foreign as reason:
+                self._codes[more] = reason
+        if isinstance(self._codes[more], Foreign):
+            raise self._codes[more]
+        return self._codes[more]
+
+    @functools.cached_property
+    def _always(self) -> frozenset[str]:
+        return present_code.reached((RUN,))
+
+
+def _ours(condition: Condition) -> Condition:
+    if isinstance(condition.net, Module):
+        raise Foreign("a Module is your own network")
+    return condition
+
+
+def _file(key: str) -> str:
+    return f"{key}.outcome"
+
+
+def _packed(key: str, outcome: Outcome) -> bytes:
     arrays = io.BytesIO()
     np.savez(arrays, **outcome)
-    content = arrays.getvalue()
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        try:
-            file.write(_digest(key.encode(), content) + content)
-            file.close()
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    return digest(key.encode(), arrays.getbuffer()) + arrays.getvalue()
 
 
-def _path(key: str) -> Path | None:
-    place = folder()
-    return place and place / f"{_digest(key.encode()).hex()}.outcome"
-
-
-def _digest(*parts: bytes) -> bytes:
-    digest = hashlib.blake2b(digest_size=DIGEST)
-    for part in parts:
-        digest.update(part)
-    return digest.digest()
-
-
-def _nested(spec: Any) -> Iterator[Any]:
-    """A spec and the specs inside it: a stream's data, the stream that another one wraps."""
-    yield spec
-    if is_dataclass(spec):
-        for field in fields(spec):
-            value = getattr(spec, field.name)
-            if is_dataclass(value):
-                yield from _nested(value)
-
-
-def _is_ours(thing: Any) -> bool:
-    return thing.__module__.startswith("plastlab.")
-
-
-def _fingerprint() -> str:
-    """A fingerprint of the package's source."""
-    return _digest(*(p.read_bytes() for p in sorted(Path(__file__).parent.rglob("*.py")))).hex()
-
-
-CODE = _fingerprint()  # taken at import: that code runs, whatever the files say later
+def _unpacked(key: str, content: bytes) -> Outcome | None:
+    """The outcome in a file; None if it is damaged or another key's."""
+    if content[:DIGEST] != digest(key.encode(), memoryview(content)[DIGEST:]):
+        return None
+    try:
+        with np.load(io.BytesIO(content[DIGEST:]), allow_pickle=False) as arrays:
+            return dict(arrays)
+    except Exception:  # a forged file: zipfile, zlib and numpy raise all kinds
+        return None

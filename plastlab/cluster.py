@@ -124,11 +124,12 @@ def _look() -> Callable[[], dict[str, str]]:
 
         def read(module: str, name: str) -> str:
             try:
-                return getattr(importlib.import_module(module), name)
+                found = getattr(importlib.import_module(module), name)
             except (ImportError, AttributeError):
                 return "missing"
+            return found() if callable(found) else found
 
-        places = {"plastlab": ("plastlab.cache", "CODE")}
+        places = {"plastlab": ("plastlab.cache", "code")}
         places |= {name: (name, "__version__") for name in ("torch", "numpy")}
         return {"Python": platform.python_version()} | {n: read(*p) for n, p in places.items()}
 

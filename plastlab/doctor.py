@@ -79,19 +79,22 @@ def port(first: int = PORT) -> Finding:
 
 
 def cache_folder() -> Finding:
-    """Whether results can be kept on disk."""
-    from plastlab.cache import folder
+    """Whether results can be kept on disk, where, and how much is there."""
+    from plastlab import cache, shelf
 
-    place = folder()
-    if place is None:
-        return Finding(NOTE, "results are not kept, as PLASTLAB_CACHE=off asks")
     try:
+        place = cache.folder()
+        if place is None:
+            return Finding(NOTE, "results are not kept, as PLASTLAB_CACHE=off asks")
         place.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
         return Finding(FAIL, f"results cannot be kept: {error}. Set PLASTLAB_CACHE to a folder")
-    return Finding(OK, f"results are kept in {place}")
+    kept, _ = shelf.contents(place)
+    size = sum(one.size for one in kept) / 2**20
+    here = f"{size:.1f} MB, of at most {shelf.SIZE >> 20}"
+    return Finding(OK, f"results are kept in {place.absolute()} ({here})")
 
 
 def minutes(here: float, root: Path = ROOT) -> list[Finding]:

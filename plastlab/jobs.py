@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from plastlab import cache
+from plastlab.cache import Outcome
 from plastlab.condition import Condition
 from plastlab.neutral import neutral
 from plastlab.optim import Adam
@@ -20,7 +20,7 @@ from plastlab.training import alike
 ROOM = 2**20  # weights and what goes with them, of a part: more leave the processor's cache
 ENOUGH = 2**16  # activations a part should have in each update: with fewer, threads are kept
 # busy handing Python's lock to each other, and two are slower than one
-Outcomes = dict[str, cache.Outcome]
+Outcomes = dict[str, Outcome]
 
 
 @dataclass(frozen=True)

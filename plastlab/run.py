@@ -4,10 +4,11 @@ import time
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 
 import numpy as np
 
-from plastlab import cache
+from plastlab.cache import Keeper
 from plastlab.condition import Condition
 from plastlab.dispatch import chosen, on_executor, on_threads, workers
 from plastlab.errors import check_number, check_type
@@ -52,22 +53,23 @@ def run(
     _check_probes(probes)
     remedy = "Give a ThreadPoolExecutor or a ProcessPoolExecutor, not its class."
     check_type("run: executor", executor, (Executor, type(None)), remedy)
-    start = time.perf_counter()
-    keys = {n: cache.key(stream, c, seeds, probes, every) for n, c in conditions.items()}
-    found = {n: cache.load(k) for n, k in keys.items() if use_cache and k is not None}
+    check_type("run: use_cache", use_cache, bool, "Write use_cache=False to compute it anew.")
+    start, keeper = time.perf_counter(), Keeper(use_cache)
+    keys = {n: keeper.key(stream, c, seeds, probes, every) for n, c in conditions.items()}
+    found = {name: keeper.load(key) for name, key in keys.items()}
     outcomes = {name: outcome for name, outcome in found.items() if outcome is not None}
     missing = {name: c for name, c in conditions.items() if name not in outcomes}
     if missing:
-        todo = Unfinished(seeds, {n: keys[n] if use_cache else None for n in missing})
+        todo = Unfinished(seeds, {name: keys[name] for name in missing}, keeper)
         outcomes |= _compute(stream, missing, probes, every, chosen(executor), todo)
         for name in missing:
-            if use_cache and keys[name] is not None:
-                cache.store(keys[name], outcomes[name])
+            keeper.store(keys[name], outcomes[name])
         todo.forget()
+    keeper.finish()
     seconds = time.perf_counter() - start
     result = _assemble(stream, conditions, seeds, probes, every, outcomes, seconds)
     _report_divergence(result)
-    return result
+    return replace(result, unkept=keeper.unkept)
 
 
 def _compute(

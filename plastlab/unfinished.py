@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from plastlab import cache
+from plastlab.cache import Keeper, Outcome
 from plastlab.jobs import Job, Outcomes
 
 SEEDS = "(seeds)"  # beside the names of probes, in what is kept
@@ -15,11 +15,12 @@ class Unfinished:
     goes on where it was, however the rest is cut then.
     """
 
-    def __init__(self, seeds: tuple[int, ...], keys: dict[str, str | None]) -> None:
+    def __init__(self, seeds: tuple[int, ...], keys: dict[str, str | None], keeper: Keeper) -> None:
         """Take up what an earlier run left; a key is a condition's in the cache, None if it is not
         cached."""
-        self.seeds, self.keys = seeds, {n: k and f"unfinished {k}" for n, k in keys.items()}
-        self._found = {name: _taken_up(key) for name, key in self.keys.items()}
+        self.seeds, self.keeper = seeds, keeper
+        self.keys = {name: key and keeper.unfinished(key) for name, key in keys.items()}
+        self._found = {name: _taken_up(keeper.load(key)) for name, key in self.keys.items()}
 
     def missing(self) -> list[tuple[tuple[int, ...], list[str]]]:
         """Seeds, and the conditions that lack exactly these."""
@@ -43,25 +44,22 @@ class Unfinished:
     def forget(self) -> None:
         """Nothing is unfinished any more."""
         for key in filter(None, self.keys.values()):
-            cache.forget(key)
+            self.keeper.forget(key)
 
     def _keep(self, name: str) -> None:
-        key, found = self.keys[name], self._found[name]
-        if key is not None:
-            cache.store(
-                key, {**_joined(tuple(found), found), SEEDS: np.array([str(s) for s in found])}
-            )
+        found = self._found[name]
+        seeds = {SEEDS: np.array([str(seed) for seed in found])}
+        self.keeper.store(self.keys[name], _joined(tuple(found), found) | seeds)
 
 
-def _taken_up(key: str | None) -> dict[int, cache.Outcome]:
-    kept = None if key is None else cache.load(key)
+def _taken_up(kept: Outcome | None) -> dict[int, Outcome]:
     return {} if kept is None else _by_seed(tuple(map(int, kept.pop(SEEDS))), kept)
 
 
-def _by_seed(seeds: tuple[int, ...], outcome: cache.Outcome) -> dict[int, cache.Outcome]:
+def _by_seed(seeds: tuple[int, ...], outcome: Outcome) -> dict[int, Outcome]:
     return {s: {n: v[i : i + 1] for n, v in outcome.items()} for i, s in enumerate(seeds)}
 
 
-def _joined(seeds: tuple[int, ...], found: dict[int, cache.Outcome]) -> cache.Outcome:
+def _joined(seeds: tuple[int, ...], found: dict[int, Outcome]) -> Outcome:
     names = found[seeds[0]]
     return {name: np.concatenate([found[s][name] for s in seeds]) for name in names}

@@ -245,8 +245,8 @@ def test_a_worker_is_no_scheduler(client):
 
 
 def test_workers_with_another_package_are_refused(address, monkeypatch):
-    here = cache.CODE
-    monkeypatch.setattr(cache, "CODE", "other")
+    here = cache.code()
+    monkeypatch.setattr(cache, "code", lambda: "other")
     said = f"plastlab is {here} on the worker tcp://.*, and other here"
     with pytest.raises(ExecutorError, match=said), cluster(address):
         pass

@@ -13,6 +13,7 @@ ROOT = Path(plastlab.__file__).parent
 FLOORS = """
 0 requirements guard neutral machine errors screen references
 0 rng stats losses theory products data
+0 fingerprint present_code shelf
 1 rows nets optim muon
 2 state streams
 3 probes interventions

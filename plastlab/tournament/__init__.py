@@ -80,7 +80,7 @@ def main(args: argparse.Namespace) -> int:
         return 2
     except KeyboardInterrupt:
         kept = "Nothing was kept: PLASTLAB_CACHE is off."
-        if cache.folder() is not None:
+        if cache.is_on():
             kept = "What is finished is kept: the same command goes on from here."
         print(f"Stopped. {kept}", file=sys.stderr)
         return 2

@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from plastlab import cache
+from plastlab.cache import Keeper, Outcome
 from plastlab.condition import Condition
 from plastlab.dispatch import chosen, result, submitted, workers
 from plastlab.errors import check_choice, check_type
@@ -27,7 +27,7 @@ from plastlab.tournament.plan import Arena, Plan
 from plastlab.tournament.score import Played, Standings
 from plastlab.training import alike
 
-Found = cache.Outcome | str  # what was measured, or why it could not be
+Found = Outcome | str  # what was measured, or why it could not be
 Pack = list[int]  # numbers of works that train as one network
 
 
@@ -45,11 +45,10 @@ class Work:
         """What is trained."""
         return self.trial.condition(self.arena.net, self.arena.optimizer)
 
-    @property
-    def key(self) -> str | None:
+    def key(self, keeper: Keeper) -> str | None:
         """Its place in the cache; None if a reader's own code takes part."""
-        stream, probes = self.arena.stream, [self.arena.probe]
-        return cache.key(stream, self.condition, self.seeds, probes, stream.steps)
+        stream, probes = self.arena.stream, (self.arena.probe,)
+        return keeper.key(stream, self.condition, self.seeds, probes, stream.steps)
 
     @property
     def updates(self) -> int:
@@ -108,7 +107,10 @@ def rematch(
         for arena in plan.arenas
         for entrant in plan.entrants
     ]
-    return Standings(plan, (), _play(judging, chosen(None) or _Here(), lambda done: None))
+    keeper = Keeper()
+    judged = _play(judging, chosen(None) or _Here(), lambda done: None, keeper)
+    keeper.finish()
+    return Standings(plan, (), judged)
 
 
 def _contest(
@@ -120,15 +122,18 @@ def _contest(
     executor = chosen(executor) or _Here()
     pairs = [(arena, entrant) for arena in plan.arenas for entrant in entrants]
     tuning = [Work(a, e, trial, plan.tuning) for a, e in pairs for trial in plan.tries(e, a)]
+    keeper = Keeper()
     with _progress(plan, tuning, len(entrants)) as bar:
         bar.set_description("tuning")
-        tuned = _play(tuning, executor, bar.update)
+        tuned = _play(tuning, executor, bar.update, keeper)
         _need_anchors(tuned)
         tries = [tuned[i : i + plan.trials] for i in range(0, len(tuned), plan.trials)]
         best = [max(each, key=lambda played: played.mean) for each in tries]
         judging = [Work(*pair, b.trial, plan.judging) for pair, b in zip(pairs, best, strict=True)]
         bar.set_description("judging")
-        return tuned, _play(judging, executor, bar.update)
+        judged = _play(judging, executor, bar.update, keeper)
+    keeper.finish(stacklevel=4)
+    return tuned, judged
 
 
 def _progress(plan: Plan, tuning: Sequence[Work], entrants: int) -> tqdm:
@@ -149,31 +154,36 @@ def _need_anchors(tuned: Sequence[Played]) -> None:
 
 
 def _play(
-    works: Sequence[Work], executor: Executor, tick: Callable[[int], object]
+    works: Sequence[Work],
+    executor: Executor,
+    tick: Callable[[int], object],
+    keeper: Keeper,
 ) -> tuple[Played, ...]:
     """All of it, in order."""
     played: dict[int, Played] = {}
-    for i, found in _finished(works, executor):
+    for i, found in _finished(works, executor, keeper):
         played[i] = works[i].played(found)
         tick(works[i].updates)
     return tuple(played[i] for i in range(len(works)))
 
 
-def _finished(works: Sequence[Work], executor: Executor) -> Iterator[tuple[int, Found]]:
+def _finished(
+    works: Sequence[Work], executor: Executor, keeper: Keeper
+) -> Iterator[tuple[int, Found]]:
     """Each work's number and what was found: first who refuses and what the cache has, then, as it
     ends and is kept, what is trained."""
     keys, missing = {}, {}
     for i, work in enumerate(works):
         refusal = _refusal(work)
-        keys[i] = None if refusal else work.key
-        kept = None if keys[i] is None else cache.load(keys[i])
+        keys[i] = None if refusal else work.key(keeper)
+        kept = keeper.load(keys[i])
         if refusal or kept is not None:
             yield i, refusal or kept
         else:
             missing[i] = work
     for i, found in _trained(missing, executor):
-        if keys[i] is not None and not isinstance(found, str):
-            cache.store(keys[i], found)
+        if not isinstance(found, str):
+            keeper.store(keys[i], found)
         yield i, found
 
 
