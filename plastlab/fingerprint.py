@@ -78,6 +78,8 @@ class Look:
             return getattr(self, KINDS[kind], self.other)(value)
         if isinstance(value, np.generic):
             return self.array(np.asarray(value))
+        if isinstance(value, tuple):  # with names
+            return digest(self.type(kind), self.sequence(value))
         return self.type(value) if isinstance(value, type) else self.instance(value)
 
     def sequence(self, values: Iterable[Any]) -> bytes:

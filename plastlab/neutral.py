@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,6 @@ from plastlab.guard import Guard
 
 TURN = 5e-4  # seconds after which a thread gives up Python's lock to one that waits: 10 to 15 %
 # more work on two cores than with Python's 5e-3
-_LIBRARIES = ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 class neutral(Guard):
@@ -83,28 +83,37 @@ def _einsum() -> list[Setting]:
     return [_attribute(torch.backends.opt_einsum, "enabled", False)] if installed else []
 
 
-SETTINGS = (
-    Setting(torch.get_default_dtype, torch.set_default_dtype, torch.float32),
-    Setting(torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, 0),
-    Setting(
-        lambda: (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()),
-        lambda value: torch.set_anomaly_enabled(*value),
-        (False, True),
-    ),
-    *_precisions(),
-    *_einsum(),
-    _attribute(torch.backends.mkldnn, "enabled", torch.backends.mkldnn.is_available()),
-    _attribute(torch.backends.mkldnn, "deterministic", False),
-    Setting(torch.backends.mha.get_fastpath_enabled, torch.backends.mha.set_fastpath_enabled, True),
-    Setting(torch.backends.cuda.flash_sdp_enabled, torch.backends.cuda.enable_flash_sdp, True),
-    Setting(torch.backends.cuda.math_sdp_enabled, torch.backends.cuda.enable_math_sdp, True),
-    Setting(sys.getswitchinterval, sys.setswitchinterval, TURN),
-    Setting(
-        lambda: [library.get_num_threads() for library in _LIBRARIES],
-        lambda numbers: [b.set_num_threads(n) for b, n in zip(_LIBRARIES, numbers, strict=True)],
-        [1] * len(_LIBRARIES),
-    ),
-)
+@cache
+def _settings() -> tuple[Setting, ...]:
+    """All of them. Which libraries have threads is looked up when somebody first trains: by then,
+    all are loaded."""
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    return (
+        Setting(torch.get_default_dtype, torch.set_default_dtype, torch.float32),
+        Setting(torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, 0),
+        Setting(
+            lambda: (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()),
+            lambda value: torch.set_anomaly_enabled(*value),
+            (False, True),
+        ),
+        *_precisions(),
+        *_einsum(),
+        _attribute(torch.backends.mkldnn, "enabled", torch.backends.mkldnn.is_available()),
+        _attribute(torch.backends.mkldnn, "deterministic", False),
+        Setting(
+            torch.backends.mha.get_fastpath_enabled, torch.backends.mha.set_fastpath_enabled, True
+        ),
+        Setting(torch.backends.cuda.flash_sdp_enabled, torch.backends.cuda.enable_flash_sdp, True),
+        Setting(torch.backends.cuda.math_sdp_enabled, torch.backends.cuda.enable_math_sdp, True),
+        Setting(sys.getswitchinterval, sys.setswitchinterval, TURN),
+        Setting(
+            lambda: [library.get_num_threads() for library in libraries],
+            lambda numbers: [b.set_num_threads(n) for b, n in zip(libraries, numbers, strict=True)],
+            [1] * len(libraries),
+        ),
+    )
+
+
 _LOCK = threading.Lock()
 _HERE = threading.local()  # `depth`: entries of this thread
 _inside = 0  # entries of all threads
@@ -116,11 +125,11 @@ def _enter() -> None:
     """Settle the process."""
     global _inside, _threads
     with _LOCK:
-        found = [setting.read() for setting in SETTINGS]
+        found = [setting.read() for setting in _settings()]
         if not _inside:
             _outside[:], _threads = found, torch.get_num_threads()
         _inside += 1
-        _write(found, [setting.inside for setting in SETTINGS])
+        _write(found, [setting.inside for setting in _settings()])
 
 
 def _leave() -> None:
@@ -129,11 +138,11 @@ def _leave() -> None:
     with _LOCK:
         _inside -= 1
         if not _inside:
-            _write([setting.read() for setting in SETTINGS], _outside)
+            _write([setting.read() for setting in _settings()], _outside)
 
 
 def _write(found: list[Any], wanted: list[Any]) -> None:
-    for setting, value, other in zip(SETTINGS, found, wanted, strict=True):
+    for setting, value, other in zip(_settings(), found, wanted, strict=True):
         if value != other:
             setting.write(other)
 

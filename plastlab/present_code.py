@@ -141,7 +141,8 @@ class _Code(Look):
 
     def instance(self, value: Any) -> bytes:
         """A spec among the constants; of locks, memos and a library's objects, the class."""
-        own = vars(value) if type(value).__module__.startswith("plastlab.") else {}
+        ours = type(value).__module__.startswith("plastlab.")
+        own = getattr(value, "__dict__", {}) if ours else {}
         self.spaces.append((own, _parts(own)))
         return super().instance(value)
 

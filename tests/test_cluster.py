@@ -35,7 +35,6 @@ from plastlab.streams import RandomLabels
 from plastlab.tournament import plan as plans
 from plastlab.tournament.plan import Arena, Plan
 from plastlab.tournament.play import tournament
-from plastlab.unfinished import Unfinished
 
 ADAM = Condition(Adam(0.01), MLP(width=64, depth=2))
 CONDITIONS = {"Adam": ADAM, "ReDo": ADAM + ReDo(tau=0.1), "SGD": Condition(SGD(0.1), ADAM.net)}
@@ -67,7 +66,8 @@ class Watched(Executor):
     """Passes jobs on to another executor, and remembers them."""
 
     def __init__(self, inner, count=None):
-        self.inner, self.jobs, self._max_workers = inner, [], count or workers(inner)
+        self.inner, self.jobs, self.ended = inner, [], []
+        self._max_workers = count or workers(inner)
 
     def submit(self, function, job):
         self.jobs.append(job)
@@ -119,31 +119,38 @@ def test_every_worker_gets_a_part_of_a_tournament_if_that_leaves_enough_in_each(
     assert len(tuning) >= least and sum(len(job.conditions) for job in tuning) == 2 * 9
 
 
-def test_a_stopped_run_goes_on_where_it_was_however_it_is_cut_then(kept, monkeypatch):
-    ended, ends = Unfinished.ended, []
+class Stopped(Watched):
+    """Is interrupted when the third job has ended."""
 
-    def stopped(self, job, outcomes):
-        if len(ends) == 2:
+    def submit(self, function, job):
+        future = super().submit(function, job)
+        outcomes, future.result = future.result, lambda: self.taken(job, outcomes)
+        return future
+
+    def taken(self, job, outcomes):
+        if len(self.ended) == 2:
             raise KeyboardInterrupt
-        ended(self, job, outcomes)
-        ends.append(job)
+        self.ended.append(job)
+        return outcomes()
 
-    def held(count):
+
+def test_a_stopped_run_goes_on_where_it_was_however_it_is_cut_then(kept):
+    def held(kind, count):
         with ThreadPoolExecutor(2) as pool:
-            watched = Watched(pool, count)
-            found = run(STREAM, CONDITIONS, seeds=16, probes=PROBES, executor=watched)
+            watched = kind(pool, count)
+            try:
+                found = run(STREAM, CONDITIONS, seeds=16, probes=PROBES, executor=watched)
+            except KeyboardInterrupt:
+                return None, watched.ended
             return found, watched.jobs
 
-    monkeypatch.setattr(Unfinished, "ended", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        held(8)
-    monkeypatch.setattr(Unfinished, "ended", ended)
-    found, rest = held(3)
-    trained = [(n, s) for job in ends + rest for n in job.conditions for s in job.seeds]
+    _, first = held(Stopped, 8)
+    found, rest = held(Watched, 3)
+    trained = [(n, s) for job in first + rest for n in job.conditions for s in job.seeds]
+    assert len(first) == 2
     assert len(trained) == len(set(trained)) == 3 * 16
     assert_equal(found, run(STREAM, CONDITIONS, seeds=16, probes=PROBES, use_cache=False))
-    assert held(3)[1] == []
-    assert len(list(kept.iterdir())) == 3  # nothing unfinished is left
+    assert held(Watched, 3)[1] == []
 
 
 def test_without_an_executor_run_uses_that_of_executing_on():

@@ -10,13 +10,14 @@ import pytest
 from distributed import Client, LocalCluster
 from small import LABELS
 
-from plastlab import cache, cli, dispatch, interventions
+from plastlab import cache, cli, interventions
 from plastlab.data import TeacherRegression
 from plastlab.interventions import L2, FullReset, Intervention, LayerNorm
 from plastlab.nets import MLP
 from plastlab.optim import SGD
 from plastlab.streams import Stationary
 from plastlab.tournament import plan as plans
+from plastlab.tournament import play
 from plastlab.tournament.entrants import FRESH, NOTHING, Entrant, Option, entrant, trials
 from plastlab.tournament.plan import Arena, Plan
 from plastlab.tournament.play import tournament
@@ -58,14 +59,14 @@ def kept(tmp_path, monkeypatch):
 @pytest.fixture
 def jobs(monkeypatch):
     """The conditions and seeds of each job that is trained."""
-    done, train = [], dispatch.train
+    done, submitted = [], play.submitted
 
-    def counted(job):
-        outcomes = train(job)
+    def counted(executor, job):
+        future = submitted(executor, job)
         done.append((job.stream, frozenset(job.conditions.values()), job.seeds))
-        return outcomes
+        return future
 
-    monkeypatch.setattr(dispatch, "train", counted)
+    monkeypatch.setattr(play, "submitted", counted)
     return done
 
 
@@ -163,18 +164,18 @@ def test_on_threads_the_numbers_are_the_same(standings):
 
 
 def test_a_stopped_tournament_goes_on_and_redoes_nothing(kept, jobs, monkeypatch):
-    plan, train = replace(TINY, challengers=TINY.challengers[:2]), dispatch.train
+    plan, submitted = replace(TINY, challengers=TINY.challengers[:2]), play.submitted
 
-    def stopped(job):
+    def stopped(executor, job):
         if len(jobs) == 3:
             raise KeyboardInterrupt
-        return train(job)
+        return submitted(executor, job)
 
-    monkeypatch.setattr(dispatch, "train", stopped)
+    monkeypatch.setattr(play, "submitted", stopped)
     with pytest.raises(KeyboardInterrupt):
         tournament(plan)
     assert len(jobs) == 3
-    monkeypatch.setattr(dispatch, "train", train)
+    monkeypatch.setattr(play, "submitted", submitted)
     whole = tournament(plan)
     trained = [(s, c, seeds) for s, conditions, seeds in jobs for c in conditions]
     assert len(trained) == len(set(trained)) == len(whole.tuned) + len(whole.judged)
@@ -292,10 +293,10 @@ def test_the_command_refuses_an_unknown_method(monkeypatch, capsys):
 
 
 def test_a_stopped_command_says_what_is_kept(kept, monkeypatch, capsys):
-    def stopped(job):
+    def stopped(executor, job):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(plans, "quick", lambda: TINY)
-    monkeypatch.setattr(dispatch, "train", stopped)
+    monkeypatch.setattr(play, "submitted", stopped)
     assert cli.main(["tournament", "--quick", "--processes", "1"]) == 2
     assert "What is finished is kept: the same command goes on" in capsys.readouterr().err
