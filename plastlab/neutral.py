@@ -152,13 +152,12 @@ def _settle_thread(undo: ExitStack) -> None:
     overflow: a replica that diverges is reported at the end of its run."""
     undo.enter_context(torch.inference_mode(False))  # and gradients can be taken
     undo.enter_context(np.errstate(all="ignore"))
-    if torch.is_autocast_enabled("cpu"):
-        undo.enter_context(torch.autocast("cpu", enabled=False))
+    undo.callback(torch.set_autocast_enabled, "cpu", torch.is_autocast_enabled("cpu"))
+    torch.set_autocast_enabled("cpu", False)
     if torch.empty(0).device.type != "cpu":
         undo.enter_context(torch.device("cpu"))
-    if not _flushes():
-        torch.set_flush_denormal(True)
-        undo.callback(torch.set_flush_denormal, False)
+    undo.callback(torch.set_flush_denormal, _flushes())
+    torch.set_flush_denormal(True)
     _use_one_thread(undo)
 
 
@@ -180,6 +179,5 @@ def _use_one_thread(undo: ExitStack) -> None:
     own = torch.get_num_threads()
     if own == 1 and not depth:
         own = _threads
-    if own != 1:
-        torch.set_num_threads(1)
-        undo.callback(torch.set_num_threads, own)
+    undo.callback(torch.set_num_threads, own)
+    torch.set_num_threads(1)

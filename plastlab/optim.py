@@ -12,6 +12,7 @@ import torch
 
 from plastlab.errors import check_number
 from plastlab.rows import Rows
+from plastlab.whole import Whole
 
 Tensor = torch.Tensor
 ONE = torch.ones((), dtype=torch.float32, device="cpu")
@@ -79,7 +80,7 @@ class AdamW(Adam):
     decoupled = True
 
 
-class Memory:
+class Memory(Whole):
     """What an optimizer remembers of R replicas. `lr` [R] is the learning rate of this update,
     `base_lr` [R] the one with which each update begins; both may be changed at any time."""
 

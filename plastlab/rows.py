@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from plastlab.errors import check_choice
+from plastlab.whole import Whole
 
 PAD = 16  # floats; parameters start at multiples of it, so vectorized operations round alike in
 # every row and a replica's bits do not depend on its neighbors (one CPU, one torch thread)
@@ -77,7 +78,7 @@ class Layout:
         return next(matches, None)
 
 
-class Rows:
+class Rows(Whole):
     """A tensor [R, P] and its named views. `rows["2.weight"]` is [R, out, in]."""
 
     def __init__(self, layout: Layout, flat: torch.Tensor) -> None:

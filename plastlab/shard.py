@@ -13,11 +13,12 @@ from plastlab.nets.network import TRAINING, Look, Network, Pass
 from plastlab.probes import Probe, online, probe_name
 from plastlab.state import State
 from plastlab.streams import Stream
+from plastlab.whole import Whole
 
 Tensor = torch.Tensor
 
 
-class Shard:
+class Shard(Whole):
     """Trains C conditions with the same seeds: replica c * S + s is seed s of condition c.
 
     All conditions must build the same architecture and use the same kind of optimizer.

@@ -12,6 +12,7 @@ from plastlab.optim import Memory, forget, places
 from plastlab.products import product
 from plastlab.rng import generator
 from plastlab.rows import Rows
+from plastlab.whole import Whole
 
 Tensor = torch.Tensor
 Loss = CrossEntropy | SquaredError
@@ -19,7 +20,7 @@ PARTS = ("m", "v", "count")
 SEEN = ("x", "y", "logits", "hidden", "preactivations")
 
 
-class State:
+class State(Whole):
     """What an intervention or a probe sees: the R replicas of its own condition, as views.
 
     Everything is changed in place, by `copy_`, `mul_`, and so on; what is written here cannot

@@ -15,13 +15,15 @@ from plastlab.probes import loss as loss_probe
 from plastlab.rng import resolve_seeds
 from plastlab.shard import Shard
 from plastlab.streams import Stream
+from plastlab.whole import Whole
 
 
-class Training:
+class Training(Whole):
     """Trains all conditions side by side, as many updates at a time as you ask for.
 
     `run` does the same to the end of the stream, faster and on all cores; use this one to look
     at a network while it trains. `step`: updates done; `task`: number of the task, from 0.
+    pickle, torch.save and copy.deepcopy give a training that goes on as this one would.
     """
 
     @neutral()

@@ -9,6 +9,7 @@ import torch
 from plastlab.nets.layers import Layer, Trace, numbered, start_of
 from plastlab.rng import generator
 from plastlab.rows import Layout, Rows
+from plastlab.whole import Whole
 
 Tensor = torch.Tensor
 
@@ -66,7 +67,7 @@ SHOWN = 2**11  # examples that are shown at once: with more, new memory costs mo
 TRAINING = 0.1  # share by which running statistics move to each batch's, as in torch.nn
 
 
-class Network:
+class Network(Whole):
     """R networks of one architecture. `weights` are their parameters, as rows; `buffers` are values
     that belong to them and are never trained, such as running statistics."""
 
