@@ -48,7 +48,7 @@ class Shard:
                 rows = slice(i * count, (i + 1) * count)
                 state = State(*parts, rows, self.seeds, data.loss, draw)
                 self._states.append(state)
-                self.blocks[name] = Block(condition, state)
+                self.blocks[name] = Block(name, condition, state)
                 self.blocks[name].act("at_start")
         self._online = [p for p in probes if isinstance(p, online)]
         self._answer = Look()
@@ -92,7 +92,7 @@ class Shard:
         """Let an act happen once to a condition, now, judged by the batch that was seen last."""
         self._look_back()
         with torch.no_grad():
-            intervention.act(self.blocks[name].state)
+            self.blocks[name].once(intervention)
 
     def batch(self, probe: Probe) -> dict[str, np.ndarray]:
         """A probe on the last batch, before its update, by condition: [S] each. Before the first
