@@ -10,7 +10,8 @@ from plastlab.block import Block
 from plastlab.condition import Condition
 from plastlab.interventions.base import Act
 from plastlab.nets.network import TRAINING, Look, Network, Pass
-from plastlab.probes import Probe, online, probe_name
+from plastlab.probes import Probe, online
+from plastlab.probes.asking import Asker
 from plastlab.state import State
 from plastlab.streams import Stream
 
@@ -50,6 +51,7 @@ class Shard:
                 self._states.append(state)
                 self.blocks[name] = Block(name, condition, state)
                 self.blocks[name].act("at_start")
+        self._ask = Asker(self._all)
         self._online = [p for p in probes if isinstance(p, online)]
         self._answer = Look()
         self._tally: dict[Probe, tuple[Tensor, int]] = {}
@@ -212,16 +214,6 @@ class Shard:
     def _read(self, probe: Probe) -> dict[str, np.ndarray]:
         with torch.no_grad():
             return self._split(self._ask(probe))
-
-    def _ask(self, probe: Probe) -> Tensor:
-        """The probe's numbers for all replicas [C * S]."""
-        values, count = probe(self._all), len(self._all.seeds)
-        if not isinstance(values, Tensor) or values.shape != (count,):
-            raise ValueError(
-                f"the probe {probe_name(probe)!r} must give a tensor with one number a replica "
-                f"[{count}]; got {getattr(values, 'shape', values)}."
-            )
-        return values
 
     def _split(self, values: Tensor) -> dict[str, np.ndarray]:
         """Numbers of all replicas [C * S], by condition."""

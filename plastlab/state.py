@@ -157,6 +157,16 @@ class State:
         good."""
         return self._memory.base_lr[self.rows]
 
+    def versions(self) -> dict[str, int]:
+        """How often each tensor that may be looked at was written to, by name."""
+        x, y, passed = self._seen
+        seen = {"s.x": x, "s.y": y, "s.logits": passed.logits}
+        seen |= {f"s.hidden[{i}]": h for i, h in enumerate(passed.hidden)}
+        rows = "weights", "buffers", "gradients", "previous"
+        held = {f"s.{n}": getattr(self, n).flat for n in rows if getattr(self, n) is not None}
+        memory = {f"the optimizer's {n}": t for n, t in self._memory.tensors().items()}
+        return {name: tensor._version for name, tensor in {**seen, **held, **memory}.items()}
+
     def initial(self) -> Network:
         """The networks as they were before the first update, drawn again."""
         return self._draw(self.seeds, "start")

@@ -11,6 +11,7 @@ from plastlab.interventions.base import Act, Intervention
 from plastlab.probes import Probe, online
 from plastlab.probes import accuracy as accuracy_probe
 from plastlab.probes import loss as loss_probe
+from plastlab.probes.base import check_probe
 from plastlab.products import one_thread
 from plastlab.rng import resolve_seeds
 from plastlab.shard import Shard
@@ -69,6 +70,7 @@ class Training:
                 "Training.measure looks at one moment; online probes average over a task. "
                 "Use run(), or read training.batch_accuracy after each update."
             )
+        check_probe("Training.measure: probe", probe)
         return self._gather(lambda shard: shard.measure(probe))
 
     @property

@@ -14,10 +14,14 @@ class Watch:
     """Looks after one state, while interventions act on it that are not the package's."""
 
     def __init__(self, state: State) -> None:
+        self._state = state
         self._rows = {name: getattr(state, name) for name in ("weights", "gradients", "buffers")}
         self._rates = {"lr": state.lr, "base_lr": state.base_lr}
         self._places, self._versions = self._look(), self._written()
         self._start = dict(zip(self._names(), self._places, strict=True))
+
+    def __reduce__(self) -> tuple:
+        return Watch, (self._state,)  # a copy's tensors lie elsewhere
 
     def begin(self) -> None:
         """From now on, what is written to the rates was written by the reader."""

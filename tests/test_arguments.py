@@ -164,12 +164,12 @@ def bad_shape(s):
 
 
 def bad_type(s):
-    return np.zeros(len(s.seeds))
+    return "accuracy"
 
 
 @pytest.mark.parametrize("probe", [bad_shape, bad_type])
 def test_a_readers_probe_of_the_wrong_shape_is_explained(probe):
-    message = rf"the probe '{probe.__name__.replace('_', ' ')}' must give a tensor with one number"
+    message = rf"the probe '{probe.__name__.replace('_', ' ')}' must give one real number"
     with pytest.raises(ValueError, match=message):
         run(LABELS, ONE, seeds=2, probes=[probe])
 
