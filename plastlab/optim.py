@@ -108,12 +108,6 @@ class Memory:
         self._sharing = True
         return self._shares
 
-    def tensors(self) -> dict[str, Tensor]:
-        """All that it keeps, by name."""
-        own = {name: kept for name, kept in vars(self).items() if isinstance(kept, Tensor)}
-        inner = (kept for kept in vars(self).values() if isinstance(kept, Memory))
-        return {**own, **{name: t for memory in inner for name, t in memory.tensors().items()}}
-
     def step(self, gradients: Rows) -> None:
         """One update of all weights."""
         if not self._sharing:

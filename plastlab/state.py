@@ -164,7 +164,7 @@ class State:
         seen |= {f"s.hidden[{i}]": h for i, h in enumerate(passed.hidden)}
         rows = "weights", "buffers", "gradients", "previous"
         held = {f"s.{n}": getattr(self, n).flat for n in rows if getattr(self, n) is not None}
-        memory = {f"the optimizer's {n}": t for n, t in self._memory.tensors().items()}
+        memory = {f"the optimizer's {n}": t for n, t in _kept(self._memory).items()}
         return {name: tensor._version for name, tensor in {**seen, **held, **memory}.items()}
 
     def initial(self) -> Network:
@@ -221,6 +221,17 @@ class State:
 def _place(value: Any) -> tuple | None:
     """Where a tensor lies, and its form."""
     return (value.data_ptr(), value.shape) if isinstance(value, Tensor) else None
+
+
+def _kept(memory: Memory) -> dict[str, Tensor]:
+    """All tensors of an optimizer's memory by name, those of one inside it included."""
+    found: dict[str, Tensor] = {}
+    for name, value in vars(memory).items():
+        if isinstance(value, Tensor):
+            found[name] = value
+        elif isinstance(value, Memory):
+            found |= _kept(value)
+    return found
 
 
 def _move_to_bias(unit: Units, weights: Rows, mean: Tensor) -> None:

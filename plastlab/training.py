@@ -8,6 +8,7 @@ import numpy as np
 from plastlab.condition import Condition
 from plastlab.errors import check_choice, check_number, check_type
 from plastlab.interventions.base import Act, Intervention
+from plastlab.nets.modules import Module
 from plastlab.probes import Probe, online
 from plastlab.probes import accuracy as accuracy_probe
 from plastlab.probes import loss as loss_probe
@@ -125,6 +126,9 @@ def check_experiment(stream: Stream, conditions: dict[str, Condition]) -> None:
         check_type(
             f"run: conditions[{name!r}]", condition, Condition, "Write Condition(Adam(1e-3))."
         )
+    for spec in {condition.spec: None for condition in conditions.values()}:
+        if isinstance(spec, Module):
+            spec.check(stream.data.inputs, stream.data.outputs)
 
 
 def alike(conditions: dict[str, Condition]) -> list[list[str]]:
