@@ -49,7 +49,7 @@ def check_parameters(module: nn.Module) -> None:
             raise ValueError(
                 f"Module does not support BatchNorm (layer {name!r}): its answer to an example "
                 "depends on the examples beside it, or on running statistics. Use nn.LayerNorm or "
-                "nn.GroupNorm, or one of plastlab's networks: Condition(net=MLP()) + BatchNorm()."
+                "nn.GroupNorm, or one of plastlab's networks, such as MLP(batch_norm=True)."
             )
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         if isinstance(tensor, UninitializedTensorMixin):
@@ -64,12 +64,9 @@ def check_parameters(module: nn.Module) -> None:
         )
     for name, parameter in module.named_parameters():
         _check_parameter(name, parameter)
-    if not any(parameter.requires_grad for parameter in module.parameters()):
-        has = (
-            "every parameter is frozen"
-            if any(True for _ in module.parameters())
-            else "no parameter"
-        )
+    frozen = [not parameter.requires_grad for parameter in module.parameters()]
+    if all(frozen):
+        has = "every parameter is frozen" if frozen else "it has no parameter"
         raise ValueError(f"Module has nothing to train: {has}. Give one with requires_grad=True.")
 
 
@@ -213,12 +210,12 @@ def _explain(error: Exception, examples: int, inputs: int, outputs: int) -> None
 def _why_not_together(module: nn.Module, error: Exception) -> str:
     """Why what works for one module does not for many."""
     children = list(module.named_modules())
-    if "randomness" in str(error):
-        named = [f"{name!r} ({type(c).__name__})" for name, c in children if _is_random(c)]
+    named = [f"{name!r} ({type(child).__name__})" for name, child in children if _is_random(child)]
+    if named or "randomness" in str(error):
         return (
             f"Module: forward draws random numbers, here {', '.join(named) or 'in a function'}, "
-            "and they would not follow the seed. Leave Dropout and the like out, or return the module "
-            "in its quiet form, module.eval()."
+            "and they would not follow the seed. Leave Dropout and the like out, or return "
+            "the module in its quiet form, module.eval()."
         )
     if recurrent := [name for name, child in children if isinstance(child, nn.RNNBase)]:
         kind = type(dict(children)[recurrent[0]]).__name__
