@@ -5,10 +5,13 @@ from typing import Any
 
 from plastlab.errors import check_type
 from plastlab.interventions.base import Intervention
+from plastlab.interventions.door import check_intervention
 from plastlab.muon import Muon
 from plastlab.nets import MLP, Architecture
 from plastlab.nets.modules import Module
 from plastlab.optim import SGD, Adam
+
+KINDS = {"optimizer": (SGD, Adam, Muon), "network": (Architecture, Module)}
 
 
 @dataclass(frozen=True)
@@ -23,21 +26,20 @@ class Condition:
     interventions: tuple[Intervention, ...] = ()
 
     def __post_init__(self) -> None:
-        kinds = (SGD, Adam, Muon)
-        check_type("Condition.optimizer", self.optimizer, kinds, "Write for example Adam(1e-3).")
-        check_type(
-            "Condition.net", self.net, (Architecture, Module), "Write for example MLP(width=32)."
-        )
+        remedy = "Write for example Adam(1e-3)."
+        check_type("Condition.optimizer", self.optimizer, KINDS["optimizer"], remedy)
+        remedy = "Write for example MLP(width=32)."
+        check_type("Condition.net", self.net, KINDS["network"], remedy)
         check_type(
             "Condition.interventions", self.interventions, tuple, "Write condition + ReDo()."
         )
         for one in self.interventions:
-            _check_intervention(one)
+            check_intervention(one)
         self._decide("network", self.net)
         self._decide("optimizer", self.optimizer)
 
     def __add__(self, intervention: Intervention) -> "Condition":
-        _check_intervention(intervention)
+        check_intervention(intervention)
         return replace(self, interventions=(*self.interventions, intervention))
 
     @property
@@ -56,6 +58,8 @@ class Condition:
         decided = given
         for intervention in self.interventions:
             decided = getattr(intervention, moment)(decided)
+            name = f"{type(intervention).__name__}.{moment}'s result"
+            check_type(name, decided, KINDS[moment], "Return what to use, changed or as it was.")
         for intervention in self.interventions:
             if getattr(intervention, moment)(decided) != decided:
                 last = self.interventions[-1]
@@ -64,8 +68,3 @@ class Condition:
                     f"the {moment}, and the second would undo the first. Use one of them."
                 )
         return decided
-
-
-def _check_intervention(given: Any) -> None:
-    remedy = "Write condition + ReDo(), with the parentheses."
-    check_type("Condition: intervention", given, Intervention, remedy)

@@ -79,8 +79,22 @@ def _range(low: float | None, high: float | None, integer: bool, low_open: bool)
     return " ".join([kind, " and ".join(parts)]).rstrip()
 
 
+def missing(owner: Any, name: str, also: dict[str, str] | None = None) -> AttributeError:
+    """The error for an attribute that `owner` does not have, with the nearest name that it has.
+    `also` are names that stand elsewhere, and how one gets to them from `owner`."""
+    own = [n for n in {*dir(type(owner)), *vars(owner)} if not n.startswith("_")]
+    places = {**(also or {}), **{n: n for n in own}}
+    near = [] if name.startswith("_") else difflib.get_close_matches(name, places, n=1)
+    kind = type(owner).__name__
+    hint = f"Did you mean {places[near[0]]!r}?" if near else f"It has {', '.join(sorted(own))}."
+    return AttributeError(f"{kind} has no {name!r}. {hint}")
+
+
 def _a(noun: str) -> str:
-    return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
+    """The noun with its article, by its sound: "an int", "a class", "an SGD", "a UPGD"."""
+    spelled = noun[1:2].isupper() or noun[1:2].isdigit()  # its first letter's name is heard
+    vowels = "AEFHILMNORSX" if spelled else "AEIOUaeiou"
+    return f"{'an' if noun[0] in vowels else 'a'} {noun}"
 
 
 def _short(given: Any) -> str:

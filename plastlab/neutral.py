@@ -117,7 +117,7 @@ def _settings() -> tuple[Setting, ...]:
 _LOCK = threading.Lock()
 _HERE = threading.local()  # `depth`: entries of this thread
 _inside = 0  # entries of all threads
-_outside: list[Any] = []  # what the first of them found
+_outside: list[tuple[Setting, Any]] = []  # what the first of them found
 _threads = 0  # the number of torch's threads that it found
 
 
@@ -125,11 +125,13 @@ def _enter() -> None:
     """Settle the process."""
     global _inside, _threads
     with _LOCK:
-        found = [setting.read() for setting in _settings()]
+        found = [(setting, setting.read()) for setting in _settings()]
         if not _inside:
             _outside[:], _threads = found, torch.get_num_threads()
         _inside += 1
-        _write(found, [setting.inside for setting in _settings()])
+        for setting, value in found:
+            if value != setting.inside:
+                setting.write(setting.inside)
 
 
 def _leave() -> None:
@@ -137,14 +139,9 @@ def _leave() -> None:
     global _inside
     with _LOCK:
         _inside -= 1
-        if not _inside:
-            _write([setting.read() for setting in _settings()], _outside)
-
-
-def _write(found: list[Any], wanted: list[Any]) -> None:
-    for setting, value, other in zip(_settings(), found, wanted, strict=True):
-        if value != other:
-            setting.write(other)
+        for setting, value in _outside if not _inside else ():
+            if setting.read() != value:
+                setting.write(value)
 
 
 def _settle_thread(undo: ExitStack) -> None:

@@ -5,11 +5,12 @@ networks is a copy of rows.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
-from plastlab.errors import check_choice
+from plastlab.errors import check_choice, missing
 from plastlab.whole import Whole
 
 PAD = 16  # floats; parameters start at multiples of it, so vectorized operations round alike in
@@ -71,11 +72,17 @@ class Layout:
         names = [name for name, _ in self.shapes]
         return tuple(names[names.index(first) :])
 
+    def __getattr__(self, name: str) -> None:
+        raise missing(self, name)
+
     def _matrix(self, bias: str) -> str | None:
         """The matrix whose bias this is, by the shared prefix of their names."""
         prefix = bias.rpartition(".")[0]
         matches = (m for m in self.matrices if m.rpartition(".")[0] == prefix)
         return next(matches, None)
+
+
+LAYOUTS = {n: f"layout.{n}" for n in vars(Layout) if not n.startswith("_")}
 
 
 class Rows(Whole):
@@ -95,6 +102,21 @@ class Rows(Whole):
 
     def __getitem__(self, name: str) -> torch.Tensor:
         return self.views[check_choice("parameter", name, self.views)]
+
+    def __setitem__(self, name: str, values: torch.Tensor) -> None:
+        """`rows[name] *= 0.5` changes in place and ends here; anything else would be lost."""
+        if values is not self[name]:
+            raise TypeError(
+                f"parameters are changed in place: write rows[{name!r}].copy_(values) or "
+                f"rows[{name!r}][:] = values, not rows[{name!r}] = values."
+            )
+
+    def __iter__(self) -> Iterator[str]:
+        """The names, as of a mapping."""
+        return iter(self.views)
+
+    def __getattr__(self, name: str) -> None:
+        raise missing(self, name, LAYOUTS)
 
     def select(self, rows: slice) -> "Rows":
         """The replicas in `rows` as views: writing to them writes here."""

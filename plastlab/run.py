@@ -14,6 +14,7 @@ from plastlab.dispatch import chosen, on_executor, on_threads, workers
 from plastlab.errors import check_number, check_type
 from plastlab.jobs import Job, Outcomes, cut
 from plastlab.probes import Probe, accuracy, probe_name
+from plastlab.probes.base import check_probe
 from plastlab.result import Result
 from plastlab.rng import resolve_seeds
 from plastlab.streams import Stream
@@ -129,9 +130,10 @@ def _report_divergence(result: Result) -> None:
 
 
 def _check_probes(probes: tuple[Probe, ...]) -> None:
-    for probe in probes:
-        if not callable(probe) or not hasattr(probe, "__name__"):
-            check_type("run: probes", probe, type(accuracy), "Write probes=[accuracy, dead_units].")
-    names = [probe_name(p) for p in probes]
-    if not probes or len(set(names)) < len(names):
-        raise ValueError(f"run: probes must be at least one, each named once; got {names}.")
+    names = [probe_name(check_probe("run: probes", probe)) for probe in probes]
+    twice = [name for name in names if names.count(name) > 1 or name == "diverged"]
+    if not probes or twice:
+        remedy = ""
+        if twice:
+            remedy = f" Give {twice[0]!r} a name of its own: write def and a name, not lambda."
+        raise ValueError(f"run: probes must be at least one, each named once; got {names}.{remedy}")

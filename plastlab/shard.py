@@ -10,7 +10,8 @@ from plastlab.block import Block
 from plastlab.condition import Condition
 from plastlab.interventions.base import Act
 from plastlab.nets.network import TRAINING, Look, Network, Pass
-from plastlab.probes import Probe, online, probe_name
+from plastlab.probes import Probe, online
+from plastlab.probes.asking import Asker
 from plastlab.state import State
 from plastlab.streams import Stream
 from plastlab.whole import Whole
@@ -49,8 +50,9 @@ class Shard(Whole):
                 rows = slice(i * count, (i + 1) * count)
                 state = State(*parts, rows, self.seeds, data.loss, draw)
                 self._states.append(state)
-                self.blocks[name] = Block(condition, state)
+                self.blocks[name] = Block(name, condition, state)
                 self.blocks[name].act("at_start")
+        self._ask = Asker(self._all)
         self._online = [p for p in probes if isinstance(p, online)]
         self._answer = Look()
         self._tally: dict[Probe, tuple[Tensor, int]] = {}
@@ -93,7 +95,7 @@ class Shard(Whole):
         """Let an act happen once to a condition, now, judged by the batch that was seen last."""
         self._look_back()
         with torch.no_grad():
-            intervention.act(self.blocks[name].state)
+            self.blocks[name].once(intervention)
 
     def batch(self, probe: Probe) -> dict[str, np.ndarray]:
         """A probe on the last batch, before its update, by condition: [S] each. Before the first
@@ -213,16 +215,6 @@ class Shard(Whole):
     def _read(self, probe: Probe) -> dict[str, np.ndarray]:
         with torch.no_grad():
             return self._split(self._ask(probe))
-
-    def _ask(self, probe: Probe) -> Tensor:
-        """The probe's numbers for all replicas [C * S]."""
-        values, count = probe(self._all), len(self._all.seeds)
-        if not isinstance(values, Tensor) or values.shape != (count,):
-            raise ValueError(
-                f"the probe {probe_name(probe)!r} must give a tensor with one number a replica "
-                f"[{count}]; got {getattr(values, 'shape', values)}."
-            )
-        return values
 
     def _split(self, values: Tensor) -> dict[str, np.ndarray]:
         """Numbers of all replicas [C * S], by condition."""

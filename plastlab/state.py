@@ -2,22 +2,39 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import torch
 
-from plastlab.errors import check_choice
+from plastlab.errors import check_choice, missing
 from plastlab.losses import CrossEntropy, SquaredError
 from plastlab.nets.network import Network, Pass, Units
 from plastlab.optim import Memory, forget, places
 from plastlab.products import product
 from plastlab.rng import generator
-from plastlab.rows import Rows
+from plastlab.rows import LAYOUTS, Rows
 from plastlab.whole import Whole
 
 Tensor = torch.Tensor
 Loss = CrossEntropy | SquaredError
 PARTS = ("m", "v", "count")
 SEEN = ("x", "y", "logits", "hidden", "preactivations")
+ELSEWHERE = {n: f"weights.{path}" for n, path in LAYOUTS.items()}
+
+
+class in_place(property):
+    """A property whose tensors are changed in place. It takes back what it gave, so that
+    `s.lr *= 0.5` works, and refuses what would not be seen by the training."""
+
+    def __set__(self, s: "State", value: Any) -> None:
+        name, now = self.fget.__name__, self.fget(s)
+        if value is now or (_place(value) is not None and _place(value) == _place(now)):
+            return
+        how = "[name]" if isinstance(now, Rows) else ".weights.flat" if name == "network" else ""
+        raise AttributeError(
+            f"State.{name} is changed in place and cannot be replaced: write "
+            f"s.{name}{how}.copy_(values) or s.{name}{how}.mul_(0.9), not s.{name} = values."
+        )
 
 
 class State(Whole):
@@ -46,9 +63,8 @@ class State(Whole):
         loss: Loss,
         draw: Callable[..., Network],
     ) -> None:
-        self.network = network.select(rows)
-        self.weights, self.buffers = self.network.weights, self.network.buffers
-        self.gradients = gradients.select(rows)
+        self.show(network.select(rows))
+        self._buffers, self._gradients = self.network.buffers, gradients.select(rows)
         self.previous: Rows | None = None
         self.seeds, self.rows = seeds, rows
         self.step = self.task = self.task_step = 0
@@ -56,6 +72,38 @@ class State(Whole):
         self.loss = loss
         self._memory = memory
         self._draw = draw
+
+    @in_place
+    def network(self) -> Network:
+        """The networks."""
+        return self._network
+
+    @in_place
+    def weights(self) -> Rows:
+        """Their parameters by name, each [R, ...]."""
+        return self._weights
+
+    @in_place
+    def buffers(self) -> Rows:
+        """Their values that are never trained, by name, each [R, ...]."""
+        return self._buffers
+
+    @in_place
+    def gradients(self) -> Rows:
+        """The last batch's gradient by name, each [R, ...]."""
+        return self._gradients
+
+    def __getattr__(self, name: str) -> None:
+        if name == "_seen":
+            raise ValueError(
+                "no batch has been seen yet: s.x, s.y, s.logits and s.hidden are there from the "
+                "first update on, not at_start."
+            )
+        raise missing(self, name, ELSEWHERE)
+
+    def show(self, network: Network) -> None:
+        """Look at these networks from now on, which have the same rows."""
+        self._network, self._weights = network, network.weights
 
     def see(self, x: Tensor, y: Tensor, passed: Pass, step: int, task: int) -> None:
         """Look at the whole batch's inputs, targets and activations through this state's rows;
@@ -91,24 +139,34 @@ class State(Whole):
         the present weights; one more forward pass."""
         return [z.detach() for z in self.network.forward(self.x, before=True).before]
 
-    @property
+    @in_place
     def lr(self) -> Tensor:
         """Learning rate of each replica for this update [R]. It starts each update anew at the
         condition's own; multiply it in `after_backward`, so that several changes compose."""
         return self._memory.lr[self.rows]
 
-    @property
+    @in_place
     def shares(self) -> Tensor:
         """Which part of the optimizer's step each entry takes in this update [R, P]. Each update
         starts with all of it; multiply it in `after_backward`. Weight decay that acts beside the
         gradient is taken in full."""
         return self._memory.shares()[self.rows]
 
-    @property
+    @in_place
     def base_lr(self) -> Tensor:
         """The condition's own learning rate, of each replica [R]; write to it to change it for
         good."""
         return self._memory.base_lr[self.rows]
+
+    def versions(self) -> dict[str, int]:
+        """How often each tensor that may be looked at was written to, by name."""
+        x, y, passed = self._seen
+        seen = {"s.x": x, "s.y": y, "s.logits": passed.logits}
+        seen |= {f"s.hidden[{i}]": h for i, h in enumerate(passed.hidden)}
+        rows = "weights", "buffers", "gradients", "previous"
+        held = {f"s.{n}": getattr(self, n).flat for n in rows if getattr(self, n) is not None}
+        memory = {f"the optimizer's {n}": t for n, t in _kept(self._memory).items()}
+        return {name: tensor._version for name, tensor in {**seen, **held, **memory}.items()}
 
     def initial(self) -> Network:
         """The networks as they were before the first update, drawn again."""
@@ -159,6 +217,22 @@ class State(Whole):
             weights[name][mask] = torch.cat(values)
         first = self.rows.start
         self._memory.reset(slice(first + few.start, first + few.stop), forgotten, PARTS)
+
+
+def _place(value: Any) -> tuple | None:
+    """Where a tensor lies, and its form."""
+    return (value.data_ptr(), value.shape) if isinstance(value, Tensor) else None
+
+
+def _kept(memory: Memory) -> dict[str, Tensor]:
+    """All tensors of an optimizer's memory by name, those of one inside it included."""
+    found: dict[str, Tensor] = {}
+    for name, value in vars(memory).items():
+        if isinstance(value, Tensor):
+            found[name] = value
+        elif isinstance(value, Memory):
+            found |= _kept(value)
+    return found
 
 
 def _move_to_bias(unit: Units, weights: Rows, mean: Tensor) -> None:

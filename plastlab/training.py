@@ -8,10 +8,12 @@ import numpy as np
 from plastlab.condition import Condition
 from plastlab.errors import check_choice, check_number, check_type
 from plastlab.interventions.base import Act, Intervention
+from plastlab.nets.modules import Module
 from plastlab.neutral import neutral
 from plastlab.probes import Probe, online
 from plastlab.probes import accuracy as accuracy_probe
 from plastlab.probes import loss as loss_probe
+from plastlab.probes.base import check_probe
 from plastlab.rng import resolve_seeds
 from plastlab.shard import Shard
 from plastlab.streams import Stream
@@ -71,6 +73,7 @@ class Training(Whole):
                 "Training.measure looks at one moment; online probes average over a task. "
                 "Use run(), or read training.batch_accuracy after each update."
             )
+        check_probe("Training.measure: probe", probe)
         return self._gather(lambda shard: shard.measure(probe))
 
     @property
@@ -126,6 +129,9 @@ def check_experiment(stream: Stream, conditions: dict[str, Condition]) -> None:
         check_type(
             f"run: conditions[{name!r}]", condition, Condition, "Write Condition(Adam(1e-3))."
         )
+    for spec in {condition.spec: None for condition in conditions.values()}:
+        if isinstance(spec, Module):
+            spec.check(stream.data.inputs, stream.data.outputs)
 
 
 def alike(conditions: dict[str, Condition]) -> list[list[str]]:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from plastlab.errors import check_choice, check_number, check_type
+from plastlab.errors import check_choice, check_number, check_type, missing
 
 
 def test_choice_returns_what_it_was_given():
@@ -106,3 +106,32 @@ def test_type_shortens_a_long_value():
     with pytest.raises(TypeError) as error:
         check_type("x", list(range(1000)), int)
     assert len(str(error.value)) < 120
+
+
+class SGD:
+    """Read letter by letter."""
+
+
+class UPGD:
+    """Its first letter sounds like "you"."""
+
+
+class L2Init:
+    """A letter and a number."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [(SGD, "an SGD"), (UPGD, "a UPGD"), (L2Init, "an L2Init"), (int, "an int"), (str, "a str")],
+)
+def test_an_article_is_chosen_by_sound(kind, wanted):
+    with pytest.raises(TypeError, match=f"x must be {wanted}; got"):
+        check_type("x", None, kind)
+
+
+def test_a_missing_attribute_names_the_nearest_or_all():
+    thing = SGD()
+    thing.rate, thing._hidden = 0.1, 2
+    assert str(missing(thing, "rte")) == "SGD has no 'rte'. Did you mean 'rate'?"
+    assert str(missing(thing, "zzz")) == "SGD has no 'zzz'. It has rate."
+    assert str(missing(thing, "depth", {"depths": "net.depths"})).endswith("mean 'net.depths'?")

@@ -17,7 +17,7 @@ FLOORS = """
 1 rows nets optim muon
 2 state streams
 3 probes interventions
-4 condition block shard training cache result jobs unfinished dispatch cluster run
+4 condition watch block shard training cache result jobs unfinished dispatch cluster run
 4 boundary propagation
 5 plots claims panels labs
 6 experiments tournament

@@ -10,6 +10,8 @@ from plastlab.optim import SGD, Adam
 from plastlab.rows import Rows
 from plastlab.state import State
 
+MOMENTS = ("at_start", "at_task", "penalty", "after_backward", "after_step", "answers_with")
+
 
 @dataclass(frozen=True)
 class Intervention:

@@ -1,5 +1,7 @@
 """Any `torch.nn.Module` as a network spec, through torch.func's functional_call and vmap."""
 
+import inspect
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,24 +11,46 @@ from typing import Any
 import torch
 from torch import nn
 from torch.func import functional_call, vmap
+from torch.utils._python_dispatch import _disable_current_modes
 
 from plastlab.errors import check_choice, check_type
 from plastlab.nets.network import GradientRoom, Network, Pass, Units
+from plastlab.nets.trial import (
+    ACTIVATION_MODULES,
+    check_draws,
+    check_parameters,
+    takes_sizes,
+    try_out,
+)
 from plastlab.rng import borrowed, generator
 from plastlab.rows import Layout, Rows
 
-ACTIVATION_MODULES = (
-    nn.ReLU,
-    nn.LeakyReLU,
-    nn.Tanh,
-    nn.GELU,
-    nn.SiLU,
-    nn.ELU,
-    nn.Sigmoid,
-    nn.PReLU,
-)
-
 Tensor = torch.Tensor
+START = ("start",)  # the key of a network before its first update
+
+
+class Quiet:
+    """While it holds, in any thread, torch does not warn that vmap does an operation replica by
+    replica: it would say so once for each operation of each update."""
+
+    def __init__(self) -> None:
+        self._lock, self._holding, self._before = threading.Lock(), 0, True
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._holding:
+                self._before = torch._C._functorch._is_vmap_fallback_warning_enabled()
+            self._holding += 1
+            torch._C._functorch._set_vmap_fallback_warning_enabled(False)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._holding -= 1
+            if not self._holding:
+                torch._C._functorch._set_vmap_fallback_warning_enabled(self._before)
+
+
+QUIET = Quiet()
 
 
 @dataclass(frozen=True)
@@ -52,6 +76,11 @@ class Module:
                 f"torch.nn.Module; got {type(self.factory).__name__}. Every seed needs its own: "
                 "write Module(lambda inputs, outputs: nn.Sequential(...))."
             )
+        if not takes_sizes(self.factory):
+            raise TypeError(
+                f"Module.factory must be a function of (inputs, outputs); got one that takes "
+                f"{inspect.signature(self.factory)}."
+            )
         remedy = 'Write Module(factory, units=(("0", "2"), ("2", "4"))).'
         for pair in check_type("Module.units", self.units, (tuple, type(None)), remedy) or ():
             check_type("Module.units: each pair", pair, tuple, remedy)
@@ -59,16 +88,29 @@ class Module:
     def build(
         self, inputs: int, outputs: int, seeds: tuple[int, ...], *key: object
     ) -> "ModuleNetwork":
-        """One newly made module a seed; a draw depends on (seed, key) alone."""
-        modules = [self._make(inputs, outputs, generator(seed, "weights", *key)) for seed in seeds]
-        shapes = tuple((name, tuple(p.shape)) for name, p in modules[0].named_parameters())
-        weights = Rows.zeros(Layout(shapes), len(seeds))
-        with torch.no_grad():
-            for r, module in enumerate(modules):
-                for name, parameter in module.named_parameters():
-                    weights[name][r] = parameter
+        """One newly made module a seed; a draw depends on (seed, key) alone. What is frozen
+        (requires_grad=False) belongs to the seed: newly drawn networks have the first one's."""
         make = partial(self._make, inputs, outputs)
-        return ModuleNetwork(modules[0], make, self._units(modules[0]), weights)
+        modules = [make(generator(seed, "weights", *key)) for seed in seeds]
+        check_parameters(modules[0])
+        first = modules
+        if key not in ((), START) and frozen_names(modules[0]):
+            first = [make(generator(seed, "weights", *START)) for seed in seeds]
+        weights, buffers = (_rows(some, f) for some, f in ((modules, False), (first, True)))
+        return ModuleNetwork(modules[0], make, self._units(modules[0]), weights, buffers)
+
+    def check(self, inputs: int, outputs: int) -> None:
+        """Make a few networks and let them answer, once.
+
+        Raises:
+            ValueError: they cannot be trained as they are; it says why, and what to do.
+        """
+        keys = ((0, "trial"), (0, "trial"), (1, "trial"))
+        modules = [self._make(inputs, outputs, generator(*key)) for key in keys]
+        network = self.build(inputs, outputs, (0, 1), "trial")
+        check_draws(*modules)
+        with borrowed():
+            try_out(modules[0], network, inputs, outputs)
 
     def changed(self, **settings: object) -> "Module":
         """Your module is yours: change it in the factory."""
@@ -81,19 +123,26 @@ class Module:
     def _make(self, inputs: int, outputs: int, own: torch.Generator) -> nn.Module:
         with borrowed():  # torch.nn draws its initial weights from torch's
             torch.default_generator.manual_seed(own.initial_seed())
-            module = self.factory(inputs, outputs)
-        check_type("Module.factory's result", module, nn.Module, "Return the module.")
-        if any(True for _ in module.buffers()):
-            names = ", ".join(name for name, _ in module.named_buffers())
-            raise ValueError(
-                f"Module does not support buffers such as BatchNorm's running statistics; got "
-                f"{names}. Use LayerNorm, or BatchNorm with track_running_stats=False."
-            )
-        return module
+            with _disable_current_modes():  # a watched probe may ask for new networks
+                module = self._call(inputs, outputs)
+            if torch.initial_seed() != own.initial_seed():
+                raise ValueError(
+                    "Module.factory sets torch's seed itself, so all seeds would start alike. "
+                    "Leave out torch.manual_seed: it is set to each network's own seed before."
+                )
+        return check_type("Module.factory's result", module, nn.Module, "Return the module.")
+
+    def _call(self, inputs: int, outputs: int) -> nn.Module:
+        try:
+            return self.factory(inputs, outputs)
+        except Exception as error:
+            error.add_note(f"This was raised by your Module.factory({inputs}, {outputs}).")
+            raise
 
     def _units(self, module: nn.Module) -> tuple[Units, ...]:
         if self.units is not None:
-            names = [n.removesuffix(".weight") for n, p in module.named_parameters() if p.dim() > 1]
+            trained = ((n, p) for n, p in module.named_parameters() if p.requires_grad)
+            names = [n.removesuffix(".weight") for n, p in trained if p.dim() > 1]
             for pair in self.units:
                 for prefix in pair:
                     check_choice("Module.units: layer", prefix, names)
@@ -101,14 +150,15 @@ class Module:
         if not isinstance(module, nn.Sequential):
             return ()
         plain = (nn.Linear, *ACTIVATION_MODULES)
-        if not all(isinstance(child, plain) for child in module):
+        if frozen_names(module) or not all(isinstance(child, plain) for child in module):
             return ()
         matrices = [str(i) for i, child in enumerate(module) if isinstance(child, nn.Linear)]
         return tuple(Units(f"{a}.", f"{b}.") for a, b in zip(matrices, matrices[1:], strict=False))
 
 
 class ModuleNetwork(Network):
-    """R copies of a user's module. Gradients come from autograd."""
+    """R copies of a user's module. Gradients come from autograd. Its `buffers` are the parameters
+    that are frozen."""
 
     needs_graph = True
 
@@ -118,9 +168,9 @@ class ModuleNetwork(Network):
         make: Callable[[torch.Generator], nn.Module],
         units: tuple[Units, ...],
         weights: Rows,
+        buffers: Rows,
     ) -> None:
-        self.module, self.units, self.weights = module, units, weights
-        self.buffers = Rows.zeros(Layout(()), len(weights.flat))
+        self.module, self.units, self.weights, self.buffers = module, units, weights, buffers
         self._make = make
         trainable = all(view.requires_grad for view in weights.views.values())
         self._leaves = weights if trainable else weights.leaves()
@@ -134,12 +184,14 @@ class ModuleNetwork(Network):
 
     def twin(self, weights: Rows, buffers: Rows) -> "ModuleNetwork":
         """Networks of this architecture with other weights."""
-        return ModuleNetwork(self.module, self._make, self.units, weights)
+        return ModuleNetwork(self.module, self._make, self.units, weights, buffers)
 
     def forward(self, x: Tensor, before: bool = False, rate: float | None = None) -> Pass:
         """Inputs [R, B, features] through every replica's module, which has no running statistics
         for a `rate`."""
-        logits, *kept = vmap(self._one, randomness="error")(self._leaves.views, x)
+        parameters = {**self._leaves.views, **self.buffers.views}
+        with QUIET:
+            logits, *kept = vmap(self._one, randomness="error")(parameters, x)
         hidden, inputs = ([h.movedim(1, -1) for h in some] for some in kept)
         return Pass(logits.mT, hidden, (logits.mT, hidden), inputs if before else None)
 
@@ -149,7 +201,9 @@ class ModuleNetwork(Network):
         with ExitStack() as hooks:
             for child in self.module.modules():
                 if isinstance(child, ACTIVATION_MODULES):
-                    first = child.register_forward_pre_hook(lambda m, i: before.append(i[0]))
+                    first = child.register_forward_pre_hook(
+                        lambda m, i: before.append(_given(m, i))
+                    )
                     second = child.register_forward_hook(lambda m, i, out: hidden.append(out))
                     hooks.callback(first.remove)
                     hooks.callback(second.remove)
@@ -165,9 +219,36 @@ class ModuleNetwork(Network):
         """Write the gradient of the summed losses into `gradients`."""
         logits, hidden = passed.saved
         pairs = [(logits, slope)]
-        pairs += [(h, e) for h, e in zip(hidden, extra, strict=False) if e is not None]
+        pulled = zip(hidden, extra, strict=False)
+        pairs += [(h, e) for h, e in pulled if e is not None and h.requires_grad]
         outputs, slopes = zip(*pairs, strict=True)
         leaves = list(self._leaves.views.values())
         found = torch.autograd.grad(outputs, leaves, slopes, allow_unused=True)
         for room, gradient in zip(gradients.bound, found, strict=True):
             room.copy_(gradient) if gradient is not None else room.zero_()
+
+
+def frozen_names(module: nn.Module) -> list[str]:
+    """Names of the parameters that are not trained."""
+    return [name for name, p in module.named_parameters() if not p.requires_grad]
+
+
+def _rows(modules: list[nn.Module], frozen: bool) -> Rows:
+    """The trained or the frozen parameters of modules as rows, one each."""
+    named = [
+        {name: p for name, p in module.named_parameters() if p.requires_grad != frozen}
+        for module in modules
+    ]
+    rows = Rows.zeros(
+        Layout(tuple((name, tuple(p.shape)) for name, p in named[0].items())), len(named)
+    )
+    with torch.no_grad():
+        for r, parameters in enumerate(named):
+            for name, parameter in parameters.items():
+                rows[name][r] = parameter
+    return rows
+
+
+def _given(activation: nn.Module, arguments: tuple) -> Tensor:
+    """What an activation is given; a copy, if the activation writes over it."""
+    return arguments[0].clone() if getattr(activation, "inplace", False) else arguments[0]

@@ -22,8 +22,9 @@ class Curvature:
     """The Hessian of each replica's loss, as a linear map of vectors [R, parameters]."""
 
     def __init__(self, s: State, examples: int, new: bool = False) -> None:
-        count = min(check_number("examples", examples, 1, integer=True), s.x.shape[1])
+        check_number("examples", examples, 1, integer=True)
         check_type("new", new, bool, "Give True or False.")
+        count = min(examples, s.x.shape[1])
         rows = [Rows(own.layout, own.flat.double()) for own in (s.weights, s.buffers)]
         y = new_targets(s, count) if new else s.y[..., :count]
         with torch.enable_grad():
@@ -31,7 +32,9 @@ class Curvature:
             logits = network.forward(s.x[:, :count].double()).logits
             loss = s.loss(logits, y.double() if y.is_floating_point() else y).sum()
             self._leaves = list(network.weights.views.values())
-            slopes = torch.autograd.grad(loss, self._leaves, create_graph=True)
+            slopes = torch.autograd.grad(
+                loss, self._leaves, create_graph=True, materialize_grads=True
+            )
             self.gradient = torch.cat([slope.flatten(1) for slope in slopes], 1)
 
     def __call__(self, vectors: Tensor) -> Tensor:
@@ -87,6 +90,8 @@ def hessian(s: State, examples: int = 128, new: bool = False) -> Tensor:
     Raises:
         ValueError: the network has more than 1000 parameters.
     """
+    check_number("examples", examples, 1, integer=True)
+    check_type("new", new, bool, "Give True or False.")
     size = s.weights.layout.size
     if size > LARGEST:
         raise ValueError(

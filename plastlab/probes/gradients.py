@@ -103,7 +103,7 @@ def loss_gradients(s: State, r: int, examples: int) -> Tensor:
     with torch.enable_grad():
         network, x = one_each(s, r, examples)
         losses = s.loss(network.forward(x).logits, targets_of(s, r, examples))
-        return _flat(torch.autograd.grad(losses.sum(), network.weights.views.values()))
+        return _flat(_slopes(losses.sum(), list(network.weights.views.values())))
 
 
 def answer_gradients(s: State, r: int, examples: int) -> Tensor:
@@ -114,7 +114,7 @@ def answer_gradients(s: State, r: int, examples: int) -> Tensor:
         network, x = one_each(s, r, examples)
         leaves = list(network.weights.views.values())
         totals = network.forward(x).logits.sum((0, 2))
-        parts = [torch.autograd.grad(total, leaves, retain_graph=True) for total in totals]
+        parts = [_slopes(total, leaves) for total in totals]
     return torch.stack([_flat(part) for part in parts], 1)
 
 
@@ -151,6 +151,11 @@ def _last_gradient(s: State, layer: int | None) -> Tensor:
     if layer is None:
         return s.gradients.flat
     return s.gradients[chosen(list(s.gradients.layout.matrices), layer)[0]].flatten(1)
+
+
+def _slopes(total: Tensor, leaves: list[Tensor]) -> tuple[Tensor, ...]:
+    """Gradients of a total; 0 for what it does not depend on, as in a module of one's own."""
+    return torch.autograd.grad(total, leaves, retain_graph=True, materialize_grads=True)
 
 
 def _cosines(gradients: Tensor) -> Tensor:

@@ -70,6 +70,7 @@ def feature_rank(s: State, epsilon: float = 0.01, layer: int = -1) -> Tensor:
     Misses nothing that all features lose together, unlike the other ranks: it changes when
         features are rescaled. So it misses a change of directions behind a change of size.
     """
+    check_number("feature_rank: epsilon", epsilon, 0)
     sigma = singular_values(s, layer)
     return keep_nan((sigma > epsilon * s.logits.shape[-1] ** 0.5).sum(1), sigma)
 

@@ -34,6 +34,7 @@ def dormant_units(s: State, tau: float = 0.025, layer: int | None = None) -> Ten
     Misses what a layer loses as a whole: the score is relative, and one huge unit makes the others
         dormant. A saturated tanh unit is far from dormant.
     """
+    check_number("dormant_units: tau", tau, 0)
     return _share(s, layer, lambda size: _relative(size) <= tau)
 
 
@@ -75,13 +76,13 @@ def saturated_units(s: State, level: float = 0.99, layer: int | None = None) -> 
     Raises:
         ValueError: the network's activations are not tanh.
     """
+    check_number("saturated_units: level", level, 0, 1)
     layers = chosen(hidden(s), layer)
     if not _is_tanh(s):
         raise ValueError(
             "saturated_units is defined for tanh; this network has other activations. Use "
             "dead_units for ReLU, or gradient_dormant_units for any."
         )
-    check_number("saturated_units: level", level, 0, 1)
     flat = [h.abs().flatten(2) for h in layers]
     always = torch.cat([h.amin(2) > level for h in flat], 1).float().mean(1)
     return keep_nan(always, torch.stack([h.sum((1, 2)) for h in flat], 1))
