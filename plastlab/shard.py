@@ -149,10 +149,11 @@ class Shard:
     def _batch(self, rate: float) -> tuple[Tensor, Tensor, Pass]:
         """The next batch, and what the networks say to it in training; running statistics move by
         `rate`."""
-        now, batch = self._next, self.stream.batch
-        x = self._examples.index_select(0, self._of_examples[now])
-        x = x.view(-1, batch, self._examples.shape[1])
-        y = self._targets.index_select(0, self._of_targets[now])
+        batch, places = self.stream.batch, self._of_examples[self._next]
+        x = self._examples.index_select(0, places).view(-1, batch, self._examples.shape[1])
+        if self._of_targets is not self._of_examples:
+            places = self._of_targets[self._next]
+        y = self._targets.index_select(0, places)
         y = _batch_last(y.view(-1, batch, *y.shape[1:]))
         with torch.set_grad_enabled(self.network.needs_graph):
             return x, y, self.network.forward(x, rate=rate)

@@ -116,8 +116,11 @@ def lesson(stream: Stream, t: int, seeds: tuple[int, ...]) -> tuple[Problem, tor
                 f"{name}.examples says that task {t} has {said}, but its x has {found}. Where "
                 'tasks differ in more than inputs or labels, write `changes = "examples"`.'
             )
-    shape = len(seeds), stream.steps, stream.batch
-    return task, check_order(f"{name}.order", stream.order(t, seeds), shape, found)
+    order = stream.order(t, seeds)
+    if kind.order is not Stream.order:
+        shape = len(seeds), stream.steps, stream.batch
+        order = check_order(f"{name}.order", order, shape, found)
+    return task, order
 
 
 def shared(values: torch.Tensor) -> bool:
