@@ -72,6 +72,7 @@ def texts(row, value):
     [
         (lambda: Arrays(holed(3, 1, np.nan), Y), "x must be finite.*got nan at row 3, column 1"),
         (lambda: Arrays(holed(0, 2, -np.inf), Y), "got -inf at row 0, column 2"),
+        (lambda: Arrays(holed(0, 2, np.inf).astype(np.float16), Y), "got inf at row 0, column 2"),
         (lambda: Arrays(holed(9, 0, 1e39), Y), "at most 3.4e.38 in size; got 1e.39 at row 9"),
         (lambda: Arrays([[10**400], [1]], [0, 1]), "at most 3.4e.38 in size; got .* at row 0"),
         (lambda: Arrays(X.astype(object) + 0j, Y), "Arrays.x must be numbers or text; got .*j"),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-LARGEST = float(np.finfo(np.float32).max)
+LARGEST = np.float64(np.finfo(np.float32).max)  # no float, which would become inf beside float16
 HUGE = float(np.finfo(np.float64).max)  # in the place of whole numbers that no float can hold
 
 
