@@ -116,15 +116,14 @@ class Look:
         return self.sequence((value.__func__, value.__self__))
 
     def instance(self, value: Any) -> bytes:
-        """An object: a spec, which is a frozen dataclass, by its fields."""
+        """An object: a spec, which is a frozen dataclass, by all that it holds."""
         kind = type(value)
         described = self.type(kind)
         if not (is_dataclass(kind) and kind.__dataclass_params__.frozen):
             return self.other(value)
-        names = [field.name for field in fields(kind)]
-        if set(getattr(value, "__dict__", ())) - set(names):
-            raise Foreign(f"a {kind.__name__} was changed by hand")
-        return digest(described, *(self.of(getattr(value, name)) for name in names))
+        own = {field.name: getattr(value, field.name) for field in fields(kind)}
+        own |= getattr(value, "__dict__", {})  # and what was worked out from them, or put there
+        return digest(described, *(self.of(part) for pair in own.items() for part in pair))
 
     def function(self, function: types.FunctionType) -> bytes:
         """A function."""

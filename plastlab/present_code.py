@@ -68,8 +68,8 @@ def of_modules(names: frozenset[str]) -> bytes:
 def _forget(modules: Iterable[types.ModuleType]) -> None:
     for module in modules:
         for value in vars(module).values():
-            if type(value) is MEMO:
-                value.cache_clear()
+            if callable(clear := getattr(value, "cache_clear", None)):
+                clear()
 
 
 class _Code(Look):

@@ -14,6 +14,7 @@ from plastlab.probes import Probe, online
 from plastlab.probes.asking import Asker
 from plastlab.state import State
 from plastlab.streams import Stream
+from plastlab.streams.base import lesson, shared
 from plastlab.whole import Whole
 
 Tensor = torch.Tensor
@@ -105,25 +106,30 @@ class Shard(Whole):
 
     def _load_task(self) -> None:
         """Flatten the task's examples over seeds, so that one index selects seed and example;
-        every condition gets the same."""
-        task, copies = self.stream.task(self.task, self.seeds), len(self.names)
-        order = self.stream.order(self.task, self.seeds)
-        count, examples = task.x.shape[:2]
-        order = (order + torch.arange(count)[:, None, None] * examples).repeat(copies, 1, 1)
-        self._order = order.movedim(1, 0).reshape(self.stream.steps, -1)
-        self._examples = task.x.reshape(count * examples, -1).contiguous()
-        self._targets = task.y.reshape(count * examples, *task.y.shape[2:]).contiguous()
-        shown = task.x_test, task.y_test
-        if copies > 1:
-            shown = tuple(v.repeat(copies, *[1] * (v.dim() - 1)) for v in shown)
-        self._shown = shown[0], _batch_last(shown[1])
+        every condition gets the same. Inputs that all seeds share are kept once."""
+        task, order = lesson(self.stream, self.task, self.seeds)
+        self._examples, apart = _rows(task.x)
+        self._targets = task.y.reshape(-1, *task.y.shape[2:]).contiguous()
+        self._of_targets = self._places(order, task.x.shape[1])
+        same = apart == task.x.shape[1]
+        self._of_examples = self._of_targets if same else self._places(order, apart)
+        x, y = (_repeated(v, len(self.names)) for v in (task.x_test, task.y_test))
+        self._shown = x, _batch_last(y)
         self._looked_at = None
+
+    def _places(self, order: Tensor, apart: int) -> Tensor:
+        """Where the batches' examples stand, those of a seed `apart` rows after the last one's:
+        [steps, C * S * batch]."""
+        first = torch.arange(len(self.seeds)) * apart
+        places = (order + first[:, None, None]).repeat(len(self.names), 1, 1)
+        return places.movedim(1, 0).reshape(self.stream.steps, -1)
 
     def _begin_task(self) -> None:
         """The next task. Interventions see the last batch: what a probe looked at is not theirs."""
         self.task, self._next = self.task + 1, 0
-        self._load_task()
         self._look_back()
+        self._examples = self._targets = self._shown = None  # room for the next ones
+        self._load_task()
         for state in self._states:
             state.task, state.task_step = self.task, 0
         self._act("at_task")
@@ -146,9 +152,11 @@ class Shard(Whole):
     def _batch(self, rate: float) -> tuple[Tensor, Tensor, Pass]:
         """The next batch, and what the networks say to it in training; running statistics move by
         `rate`."""
-        pick, batch = self._order[self._next], self.stream.batch
-        x = self._examples.index_select(0, pick).view(-1, batch, self._examples.shape[1])
-        y = self._targets.index_select(0, pick)
+        batch, places = self.stream.batch, self._of_examples[self._next]
+        x = self._examples.index_select(0, places).view(-1, batch, self._examples.shape[1])
+        if self._of_targets is not self._of_examples:
+            places = self._of_targets[self._next]
+        y = self._targets.index_select(0, places)
         y = _batch_last(y.view(-1, batch, *y.shape[1:]))
         with torch.set_grad_enabled(self.network.needs_graph):
             return x, y, self.network.forward(x, rate=rate)
@@ -235,3 +243,21 @@ class Shard(Whole):
 def _batch_last(y: Tensor) -> Tensor:
     """Targets as the losses want them: classes [R, B], real numbers [R, outputs, B]."""
     return y.mT if y.is_floating_point() else y
+
+
+def _rows(x: Tensor) -> tuple[Tensor, int]:
+    """All seeds' examples [S, N, inputs] under each other, as they lie in memory, and how many
+    rows a seed's first one stands behind the last seed's: 0 if they are the same."""
+    inputs = x.shape[2]
+    if x.stride(1) != inputs or x.stride(2) != 1 or x.stride(0) % inputs:
+        x = x.contiguous()
+    apart = x.stride(0) // inputs
+    return x.as_strided(((len(x) - 1) * apart + x.shape[1], inputs), (inputs, 1)), apart
+
+
+def _repeated(v: Tensor, copies: int) -> Tensor:
+    """Held-out examples [S, ...] for that many conditions [C * S, ...]; no copies if all seeds
+    share them."""
+    if shared(v):
+        return v[:1].expand(copies * len(v), *v.shape[1:])
+    return v.repeat(copies, *[1] * (v.dim() - 1)) if copies > 1 else v

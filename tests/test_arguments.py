@@ -12,7 +12,7 @@ from torch import nn
 
 from plastlab import data, interventions, nets, optim, streams
 from plastlab.condition import Condition
-from plastlab.data import Digits, Gaussian, Mnist1d, TeacherRegression
+from plastlab.data import Arrays, Digits, Gaussian, Mnist1d, TeacherRegression
 from plastlab.interventions import (
     AdamReset,
     FullReset,
@@ -30,6 +30,7 @@ from plastlab.run import run
 from plastlab.streams import PermutedInputs, RandomLabels, Stationary
 from plastlab.training import Training
 
+GIVEN = {Arrays: {"x": [[1.0], [2.0]] * 9, "y": ["a", "b"] * 9}}  # what has no default
 ABSTRACT = {"Data", "Problem", "Architecture", "Stream", "Intervention", "Event"}
 SPECS = [
     kind
@@ -53,7 +54,7 @@ def test_every_kind_of_spec_is_found():
 @pytest.mark.parametrize(("kind", "field"), SETTINGS)
 def test_a_setting_of_the_wrong_type_is_refused_by_name(kind, field):
     with pytest.raises((TypeError, ValueError)) as error:
-        kind(**{field.name: ["nonsense"]})
+        kind(**GIVEN.get(kind, {}) | {field.name: ["nonsense"]})
     message = str(error.value)
     assert f"{kind.__name__}.{field.name} must be " in message
     assert "got ['nonsense']" in message
@@ -61,14 +62,15 @@ def test_a_setting_of_the_wrong_type_is_refused_by_name(kind, field):
 
 @pytest.mark.parametrize(("kind", "field"), SETTINGS)
 def test_a_number_that_is_none_is_refused_by_name(kind, field):
-    if isinstance(getattr(kind(), field.name), float):
+    given = GIVEN.get(kind, {})
+    if isinstance(getattr(kind(**given), field.name), float):
         for bad in (float("nan"), float("inf"), -1e-3, True, "0.1"):
             with pytest.raises((TypeError, ValueError), match=rf"{field.name} must be .*; got "):
-                kind(**{field.name: bad})
-    elif isinstance(getattr(kind(), field.name), int):
+                kind(**given | {field.name: bad})
+    elif isinstance(getattr(kind(**given), field.name), int):
         for bad in (-1, 2.0, "3"):
             with pytest.raises((TypeError, ValueError), match=rf"{field.name} must be .*got"):
-                kind(**{field.name: bad})
+                kind(**given | {field.name: bad})
 
 
 @pytest.mark.parametrize(

@@ -229,15 +229,6 @@ class Positional(Stationary):
 
 
 @dataclass(frozen=True)
-class Drifting(Stationary):
-    """Changes the base problem that it was lent."""
-
-    def change(self, problem, t, seeds):
-        problem.x.mul_(1.1)
-        return problem
-
-
-@dataclass(frozen=True)
 class Alike(Stationary):
     """All seeds get the first one's examples, in the same order."""
 
@@ -260,7 +251,6 @@ class Mislabeled(RandomLabels):
     [
         (Unkeyed, check_random_access),
         (Positional, check_random_access),
-        (Drifting, check_random_access),
         (Alike, check_own_seeds),
         (Mislabeled, check_what_changes),
     ],

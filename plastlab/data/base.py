@@ -19,9 +19,10 @@ class Problem:
     y_test: torch.Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Data:
-    """A kind of problem. Subclasses give `inputs`, `outputs` and `draw`.
+    """A kind of problem. Subclasses give `inputs`, `outputs`, `draw` and, where targets are real
+    numbers, `loss = SquaredError()`. Your own arrays need no subclass: see Arrays.
 
     `grid` says how the inputs lie beside each other: (40,) for a signal of 40 points, (8, 8) for
     an image; None if no input is next to another.
@@ -33,13 +34,18 @@ class Data:
     @property
     def inputs(self) -> int:
         """Number of input features."""
-        raise TypeError(f"{type(self).__name__} is abstract: use Mnist1d, Digits, Gaussian, …")
+        raise TypeError(_missing(self, "inputs"))
 
     @property
     def outputs(self) -> int:
         """Number of classes, or of regression outputs."""
-        raise TypeError(f"{type(self).__name__} is abstract: use Mnist1d, Digits, Gaussian, …")
+        raise TypeError(_missing(self, "outputs"))
 
     def draw(self, seeds: tuple[int, ...]) -> Problem:
         """The problem of each seed. The same seed gets the same problem whoever asks."""
-        raise TypeError(f"{type(self).__name__} is abstract: use Mnist1d, Digits, Gaussian, …")
+        raise TypeError(_missing(self, "draw"))
+
+
+def _missing(data: Data, what: str) -> str:
+    name = type(data).__name__
+    return f"{name} does not say its `{what}`: write it in the class, or use Mnist1d, Arrays, …"

@@ -32,7 +32,7 @@ class Mnist1d(Data):
 
     def draw(self, seeds: tuple[int, ...]) -> Problem:
         """x [S, examples, 40], y [S, examples]."""
-        return _subsets(_mnist1d_pool(), self.examples, 512, seeds, "Mnist1d")
+        return subsets(_mnist1d_pool(), self.examples, 512, seeds, "Mnist1d")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Digits(Data):
 
     def draw(self, seeds: tuple[int, ...]) -> Problem:
         """x [S, examples, 64], y [S, examples]."""
-        return _subsets(_digits_pool(), self.examples, 360, seeds, "Digits")
+        return subsets(_digits_pool(), self.examples, 360, seeds, "Digits")
 
 
 @dataclass(frozen=True)
@@ -97,19 +97,18 @@ class Gaussian(Data):
         return Problem(x[:, :n], y[:, :n], x[:, n:], y[:, n:])
 
 
-def _subsets(
+def subsets(
     pool: Problem, examples: int, held_out: int, seeds: tuple[int, ...], name: str
 ) -> Problem:
-    """Each seed's own examples of a shared pool ([N, inputs]); the held-out ones are shared."""
+    """Each seed's own examples of a pool, x [N, inputs]; the held-out ones are shared."""
     picks = torch.stack(
         [
             torch.randperm(len(pool.x), generator=generator(seed, name, "subset"))[:examples]
             for seed in seeds
         ]
     )
-    x_test, y_test = pool.x_test[:held_out], pool.y_test[:held_out]
-    shared = len(seeds), *[-1] * 2
-    return Problem(pool.x[picks], pool.y[picks], x_test.expand(shared), y_test.expand(shared[:2]))
+    test = (v[:held_out].expand(len(seeds), *[-1] * v.dim()) for v in (pool.x_test, pool.y_test))
+    return Problem(pool.x[picks], pool.y[picks], *test)
 
 
 def _mnist1d_pool() -> Problem:

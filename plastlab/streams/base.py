@@ -1,15 +1,16 @@
 """What a stream is, and the one that does not change."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar
 
 import torch
 
 from plastlab.data import Data, Mnist1d, Problem
+from plastlab.data.door import admitted, check_data, check_order, versions
+from plastlab.data.drawn import base
 from plastlab.errors import check_number, check_type
 from plastlab.losses import CrossEntropy
-from plastlab.neutral import neutral
 from plastlab.rng import generator
 
 
@@ -32,6 +33,7 @@ class Stream:
     def __post_init__(self) -> None:
         name = type(self).__name__
         check_type(f"{name}.data", self.data, Data, "Give for example Mnist1d(examples=128).")
+        check_data(self.data)
         for setting in ("tasks", "steps", "batch"):
             check_number(f"{name}.{setting}", getattr(self, setting), 1, integer=True)
 
@@ -42,10 +44,21 @@ class Stream:
     def task(self, t: int, seeds: tuple[int, ...]) -> Problem:
         """Task `t` (from 0) for every seed: x [S, N, inputs], y [S, N], and the same held out."""
         self.check_task(t)
-        return self.change(base(self.data, tuple(seeds)), t, tuple(seeds))
+        name, problem = f"{type(self).__name__}.change", base(self.data, tuple(seeds))
+        before = versions(problem)
+        task = self.change(problem, t, tuple(seeds))
+        if versions(problem) != before:
+            base.cache_clear()
+            raise ValueError(
+                f"{name} writes to the base problem that it was lent, which every task shares. "
+                "Make new tensors: problem.x * 2, not problem.x.mul_(2)."
+            )
+        return admitted(task, name, self.data, tuple(seeds), known=problem)
 
     def examples(self, t: int, seeds: tuple[int, ...]) -> int:
         """How many training examples task `t` has, N."""
+        if self.changes != "examples":  # they stay in the same rows
+            return base(self.data, tuple(seeds)).x.shape[1]
         return self.task(t, seeds).x.shape[1]
 
     def order(self, t: int, seeds: tuple[int, ...]) -> torch.Tensor:
@@ -85,11 +98,42 @@ class Stationary(Stream):
         return problem
 
 
-@lru_cache(maxsize=16)
-@neutral()
-def base(data: Data, seeds: tuple[int, ...]) -> Problem:
-    """The base problem, drawn once."""
-    return data.draw(seeds)
+def lesson(stream: Stream, t: int, seeds: tuple[int, ...]) -> tuple[Problem, torch.Tensor]:
+    """Task `t` and its order, checked, for whoever trains on them.
+
+    Raises:
+        TypeError, ValueError: a stream of the reader's own gives something else.
+    """
+    kind, name = type(stream), type(stream).__name__
+    task = stream.task(t, seeds)
+    if kind.task is not Stream.task:
+        task = admitted(task, f"{name}.task", stream.data, seeds)
+    found = task.x.shape[1]
+    if kind.examples is not Stream.examples or stream.changes != "examples":
+        said = stream.examples(t, seeds)
+        if said != found:
+            raise ValueError(
+                f"{name}.examples says that task {t} has {said}, but its x has {found}. Where "
+                'tasks differ in more than inputs or labels, write `changes = "examples"`.'
+            )
+    order = stream.order(t, seeds)
+    if kind.order is not Stream.order:
+        shape = len(seeds), stream.steps, stream.batch
+        order = check_order(f"{name}.order", order, shape, found)
+    return task, order
+
+
+def shared(values: torch.Tensor) -> bool:
+    """Whether all seeds have the same values [S, ...], kept once: those of `expand`."""
+    return values.shape[0] > 1 and values.stride(0) == 0
+
+
+def for_all(make: Callable[..., torch.Tensor], *values: torch.Tensor) -> torch.Tensor:
+    """What `make` gives for values [S, ...]; made and kept once if all seeds share them."""
+    if not all(map(shared, values)):
+        return make(*values)
+    once = make(*(v[:1] for v in values))
+    return once.expand(len(values[0]), *once.shape[1:])
 
 
 def shuffled(size: int, seeds: tuple[int, ...], *key: object) -> torch.Tensor:

@@ -8,7 +8,7 @@ from torch.nn import functional
 from plastlab.data import Problem
 from plastlab.errors import check_choice, check_number
 from plastlab.rng import normal
-from plastlab.streams.base import Stream, shuffled
+from plastlab.streams.base import Stream, for_all, shuffled
 
 KINDS = ("blur", "noise", "flip", "labels")
 
@@ -68,10 +68,14 @@ class Deficit(Stream):
         elif self.kind == "noise":
             x = normal(x.shape[1:], seeds, "deficit noise", t)
         else:
-            grid = x.reshape(-1, 1, *self.data.grid)
-            seen = grid.flip(2) if self.kind == "flip" else blurred(grid, self.block)
-            x = seen.reshape(x.shape)
+            x = for_all(self._seen, x)
         return Problem(x, y, problem.x_test, problem.y_test)
+
+    def _seen(self, x: torch.Tensor) -> torch.Tensor:
+        """Inputs [S, N, inputs] upside down, or blurred."""
+        grid = x.reshape(-1, 1, *self.data.grid)
+        seen = grid.flip(2) if self.kind == "flip" else blurred(grid, self.block)
+        return seen.reshape(x.shape)
 
 
 def blurred(x: torch.Tensor, block: int) -> torch.Tensor:

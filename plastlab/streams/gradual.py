@@ -8,7 +8,7 @@ from plastlab.data import Data, Problem
 from plastlab.errors import check_choice, check_number, check_type
 from plastlab.losses import SquaredError
 from plastlab.rng import generator
-from plastlab.streams.base import Stream, take
+from plastlab.streams.base import Stream, for_all, take
 from plastlab.streams.labels import RandomLabels
 
 
@@ -62,7 +62,8 @@ class Gradual(Stream):
             return new
         old = self.stream.task(t - 1, seeds)
         x, y = self._between(old, new, t, seeds) if self._mixes else (old.x, old.y)
-        return Problem(torch.cat([new.x, x], 1), torch.cat([new.y, y], 1), new.x_test, new.y_test)
+        x, y = for_all(_one_after_the_other, new.x, x), _one_after_the_other(new.y, y)
+        return Problem(x, y, new.x_test, new.y_test)
 
     def order(self, t: int, seeds: tuple[int, ...]) -> torch.Tensor:
         """The new task's order, with examples on the way to it in the place of some."""
@@ -98,3 +99,7 @@ class Gradual(Stream):
         if self.how == "inputs":
             return torch.lerp(take(old.x, picks), x, weight), y
         return x, torch.lerp(take(old.y, picks), y, weight)
+
+
+def _one_after_the_other(first: torch.Tensor, then: torch.Tensor) -> torch.Tensor:
+    return torch.cat([first, then], 1)

@@ -6,7 +6,7 @@ import torch
 
 from plastlab.data import Problem
 from plastlab.errors import check_number, check_type
-from plastlab.streams.base import Stream, at_least_one, rows, shuffled, take
+from plastlab.streams.base import Stream, at_least_one, base, rows, shuffled, take
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ class WarmStart(Stream):
         name = type(self).__name__
         check_number(f"{name}.share", self.share, 0, 1, low_open=True)
         check_number(f"{name}.until", self.until, 0, self.tasks, integer=True)
+
+    def examples(self, t: int, seeds: tuple[int, ...]) -> int:
+        """All, or the share."""
+        size = base(self.data, tuple(seeds)).x.shape[1]
+        return size if t >= self.until else at_least_one(self.share, size)
 
     def change(self, problem: Problem, t: int, seeds: tuple[int, ...]) -> Problem:
         """All rows, or some."""
@@ -92,6 +97,10 @@ class ClassIncremental(Stream):
         """The classes that each seed sees in task `t` [S, classes]."""
         first = 0 if self.keep else t * self.new
         return shuffled(self.data.outputs, seeds, "class order")[:, first : (t + 1) * self.new]
+
+    def examples(self, t: int, seeds: tuple[int, ...]) -> int:
+        """As many as the data have."""
+        return base(self.data, tuple(seeds)).x.shape[1]
 
     def change(self, problem: Problem, t: int, seeds: tuple[int, ...]) -> Problem:
         """Rows of the classes shown, repeated."""

@@ -30,10 +30,6 @@ class RandomLabels(Stream):
         self.check_classes()
         check_number("RandomLabels.share", self.share, 0, 1)
 
-    def examples(self, t: int, seeds: tuple[int, ...]) -> int:
-        """As many as the data have."""
-        return base(self.data, tuple(seeds)).x.shape[1]
-
     def change(self, problem: Problem, t: int, seeds: tuple[int, ...]) -> Problem:
         """New labels, same inputs."""
         y = torch.stack([self._labels(problem.x.shape[1], t, seed) for seed in seeds])
@@ -97,6 +93,11 @@ class TransientNonstationarity(Stream):
         if t >= self.until:
             return examples
         return at_least_one(self.share + (1 - self.share) * t / self.until, examples)
+
+    def examples(self, t: int, seeds: tuple[int, ...]) -> int:
+        """All, or those that are there."""
+        size = base(self.data, tuple(seeds)).x.shape[1]
+        return self.right(t, size) if self.kind == "size" else size
 
     def change(self, problem: Problem, t: int, seeds: tuple[int, ...]) -> Problem:
         """The rows that are right, or all rows with some labels replaced."""

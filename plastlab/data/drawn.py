@@ -1,0 +1,70 @@
+"""Base problems, drawn once and kept while there is room."""
+
+import os
+import threading
+from collections import OrderedDict
+from typing import Any
+
+from plastlab.data.base import Data, Problem
+from plastlab.data.door import PARTS, admitted
+from plastlab.neutral import neutral
+
+FEW = max(4, os.cpu_count() or 1)  # always stay: one for each part of a run that trains now
+MANY, ROOM = 4 * FEW, 2**28  # so many may stay while they have at most so many bytes
+
+
+class _Drawn:
+    """The base problem of a data spec and seeds [S], checked and kept for the next one who asks."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Any, Problem] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, data: Data, seeds: tuple[int, ...]) -> Problem:
+        """The base problem."""
+        key = data if _is_ours(data) else _Itself(data), seeds
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        with neutral():
+            problem = admitted(data.draw(seeds), f"{type(data).__name__}.draw", data, seeds)
+        with self._lock:
+            self._kept[key] = problem
+            while len(self._kept) > FEW and (len(self._kept) > MANY or self._bytes() > ROOM):
+                self._kept.popitem(last=False)
+        return problem
+
+    def cache_clear(self) -> None:
+        """Forget all of them."""
+        with self._lock:
+            self._kept.clear()
+
+    def _bytes(self) -> int:
+        """Of all that is kept; what several problems share counts once."""
+        values = (getattr(problem, part) for problem in self._kept.values() for part in PARTS)
+        storages = (v.untyped_storage() for v in values)
+        return sum({s.data_ptr(): s.nbytes() for s in storages}.values())
+
+
+class _Itself:
+    """A reader's own spec as a key that equals itself alone: two of them may call themselves equal
+    and draw different problems."""
+
+    def __init__(self, data: Data) -> None:
+        self.data = data
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.data is other.data
+
+    def __hash__(self) -> int:
+        return id(self.data)
+
+
+def _is_ours(data: Data) -> bool:
+    """Whether a spec, and what it is made from, is of a class of the package."""
+    inner = (value for value in vars(data).values() if isinstance(value, Data))
+    return type(data).__module__.startswith("plastlab.") and all(map(_is_ours, inner))
+
+
+base = _Drawn()
