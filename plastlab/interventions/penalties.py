@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from plastlab.errors import check_number
-from plastlab.interventions.base import Intervention
+from plastlab.interventions.base import Intervention, need_hidden
 from plastlab.nets.spectral import power_step
 from plastlab.products import product
 from plastlab.state import State
@@ -135,7 +135,8 @@ class Parseval(Penalty):
     orthogonal, and of squared length `scale`. A scale of 2, the squared gain of ReLU, keeps the
     size of what passes through.
 
-    A matrix with more rows than columns cannot get there; its penalty stays above 0.
+    A matrix with more rows than columns cannot get there; its penalty stays above 0. Tables, such
+    as a Transformer's positions, are no matrices.
 
     Source: Chung, Cherif, Meger and Precup (2024), section "Parseval regularization".
     Differs: the authors' code multiplies the strength by (64 / width)^2; no groups of rows, no
@@ -151,6 +152,10 @@ class Parseval(Penalty):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_number("Parseval.scale", self.scale, 0)
+
+    def network(self, spec: Any) -> Any:
+        """The same, if there is a hidden matrix."""
+        return need_hidden(spec, "Parseval")
 
     def after_backward(self, s: State, mem: SimpleNamespace) -> None:
         """The penalty's gradient: 4 strength (W W' - scale I) W."""
