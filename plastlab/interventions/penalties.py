@@ -173,24 +173,29 @@ class SpectralPenalty(Penalty):
     singular value of the layer's matrix, of ||b||^(2 power) for its bias b, and of the squared
     distances of normalization gains from 1.
 
-    Sigma comes from power iteration, one step an update, with vectors that are kept: from a random
-    start one step gives only three quarters of it.
+    Sigma comes from power iteration, `iterations` steps an update, with vectors that are kept: from
+    a random start one step gives only three quarters of it. But the penalty presses the largest
+    values together, and then another direction takes the lead again and again. On random labels
+    (MLP(32), Adam at 0.02) one step errs by 4 % on average at strength 0.001 and by 9 % at 0.01, at
+    worst by a third; two steps by 2.5 and 5 %, five by 1 and 2 %.
 
     Source: Lewandowski et al. (2025), the spectral regularizer; the terms for biases and gains as
         a survey and a third party's port have them.
     Differs: offsets of normalization layers are left alone. A convolution's kernels are seen as
         [out, in * kernel].
-    Cost: two products of each matrix with a vector each update; two vectors a matrix.
+    Cost: two products of each matrix with a vector each iteration; two vectors a matrix.
     """
 
     tuned: ClassVar[tuple[str, tuple]] = ("strength", (1e-4, 1e-3, 1e-2))
 
     strength: float = 1e-3
     power: int = 2
+    iterations: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_number("SpectralPenalty.power", self.power, 1, integer=True)
+        check_number("SpectralPenalty.iterations", self.iterations, 1, integer=True)
 
     def at_start(self, s: State, mem: SimpleNamespace) -> None:
         """Singular vectors to begin with: 15 steps from a vector of ones."""
@@ -207,7 +212,9 @@ class SpectralPenalty(Penalty):
         layout, k, strength = s.weights.layout, self.power, self.strength
         for name in layout.matrices:
             matrix, room = s.weights[name].flatten(2), s.gradients[name].flatten(2)
-            sigma, u, v = power_step(matrix, mem.right[name])
+            v = mem.right[name]
+            for _ in range(self.iterations):
+                sigma, u, v = power_step(matrix, v)
             slope = sigma.pow(k).sub(1).mul_(sigma.pow(k - 1)).mul_(2 * k * strength)
             room.addcmul_((u * slope[:, None]).unsqueeze(2), v.unsqueeze(1))
             mem.right[name] = v
