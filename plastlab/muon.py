@@ -21,8 +21,8 @@ class Muon:
     singular values become about 1 (0.7 to 1.2, unless they were almost 0).
 
     It is for the matrices between hidden layers; a convolution is the matrix of its channels. The
-    first matrix, the last one, biases, gains and slopes are Adam's, with beta1 0.9 and beta2 0.95;
-    so with one hidden layer everything is.
+    first matrix, the last one, tables (such as a Transformer's positions), biases, gains and slopes
+    are Adam's, with beta1 0.9 and beta2 0.95; so with one hidden layer everything is.
     Updates are scaled by 0.2 sqrt(max(rows, columns)), so one learning rate serves both.
 
     Source: Jordan et al. (2024), "Muon: an optimizer for hidden layers in neural networks"; Liu et

@@ -17,9 +17,20 @@ PAD = 16  # floats; parameters start at multiples of it, so vectorized operation
 # every row and a replica's bits do not depend on its neighbors (one CPU, one torch thread)
 
 
+class Table(tuple):
+    """The shape of a table: vectors that are learned, one beside the other, and added or compared,
+    as those of positions and slots are. It has two axes or more and is no map from units to
+    units."""
+
+
+class Scales(tuple):
+    """The shape of the learned scales of a layer's noise: they connect nothing."""
+
+
 @dataclass(frozen=True)
 class Layout:
-    """Where each named parameter lies in a row. `shapes` maps names to one replica's shapes."""
+    """Where each named parameter lies in a row. `shapes` maps names to one replica's shapes; a
+    layer that owns a table or scales of noise says so by a shape of that kind."""
 
     shapes: tuple[tuple[str, tuple[int, ...]], ...]
 
@@ -38,9 +49,19 @@ class Layout:
 
     @property
     def matrices(self) -> tuple[str, ...]:
-        """Names of the weights that connect units: two or more axes each, in order of depth. The
-        scales of a noisy layer, "….sigma.weight", connect nothing."""
-        return tuple(n for n, shape in self.shapes if len(shape) >= 2 and ".sigma." not in n)
+        """Names of the weights that connect units: two or more axes each, in order of depth. Tables
+        and the scales of a noisy layer are none."""
+        return tuple(name for name, shape in self.shapes if is_matrix(shape))
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables, such as a Transformer's positions."""
+        return tuple(name for name, shape in self.shapes if isinstance(shape, Table))
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        """Names of the scales of noisy layers."""
+        return tuple(name for name, shape in self.shapes if isinstance(shape, Scales))
 
     @property
     def biases(self) -> tuple[str, ...]:
@@ -56,21 +77,34 @@ class Layout:
 
     @property
     def connections(self) -> tuple[str, ...]:
-        """Matrices and their biases: all but the gains and offsets of normalization layers."""
-        chosen = {*self.matrices, *self.biases}
+        """Matrices, their biases, and tables: all but the gains and offsets of normalization
+        layers, the slopes of activations and the scales of noise."""
+        chosen = {*self.matrices, *self.biases, *self.tables}
         return tuple(name for name, _ in self.shapes if name in chosen)
 
     def fan_in(self, name: str) -> int:
         """Number of inputs of each unit that the matrix or bias `name` belongs to."""
         matrix = name if name in self.matrices else self._matrix(name)
-        check_choice("Layout.fan_in: name", name, self.connections)
+        check_choice("Layout.fan_in: name", name, (*self.matrices, *self.biases))
         return math.prod(self.spans[matrix][1][1:])
 
+    @property
+    def layers(self) -> tuple[tuple[str, ...], ...]:
+        """Names by layer: a matrix, its bias, and what follows up to the next matrix."""
+        layers: dict[str, list[str]] = {name: [] for name in self.matrices}
+        here = None
+        for name, shape in self.shapes:
+            here = name if name in layers else here
+            owner = self._matrix(name) if len(shape) == 1 else None
+            if (owner or here) is not None:
+                layers[owner or here].append(name)
+        return tuple(map(tuple, layers.values()))
+
     def last_layers(self, layers: int) -> tuple[str, ...]:
-        """Names of all parameters from the `layers`-th matrix from the end on."""
-        first = self.matrices[-layers] if layers <= len(self.matrices) else self.shapes[0][0]
-        names = [name for name, _ in self.shapes]
-        return tuple(names[names.index(first) :])
+        """Names of all parameters of the last `layers` layers; of all, if there are no more."""
+        if layers > len(self.matrices):
+            return tuple(name for name, _ in self.shapes)
+        return tuple(name for layer in self.layers[-layers:] for name in layer)
 
     def __getattr__(self, name: str) -> None:
         raise missing(self, name)
@@ -80,6 +114,11 @@ class Layout:
         prefix = bias.rpartition(".")[0]
         matches = (m for m in self.matrices if m.rpartition(".")[0] == prefix)
         return next(matches, None)
+
+
+def is_matrix(shape: tuple[int, ...]) -> bool:
+    """Whether a parameter of this shape is a map from units to units."""
+    return len(shape) >= 2 and not isinstance(shape, (Table, Scales))
 
 
 LAYOUTS = {n: f"layout.{n}" for n in vars(Layout) if not n.startswith("_")}

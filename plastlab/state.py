@@ -194,27 +194,43 @@ class State(Whole):
     def reset_units(self, layer: int, mask: Tensor, mean: Tensor | None = None) -> None:
         """Recycle the units of hidden layer `layer` where `mask` [R, units] is true.
 
-        Incoming weights are drawn anew, the bias becomes 0, gains, offsets and slopes of the
-        activation start anew, outgoing weights become 0, and the optimizer forgets all of these
-        entries, its update count included. With `mean` [R, inputs of the next matrix], the usual
-        values of the features that it reads, the next bias takes over what the units gave on
-        average.
+        Incoming weights are drawn anew, the bias becomes 0, gains, offsets, running statistics and
+        slopes of the activation start anew, outgoing weights become 0, those to frozen heads (see
+        `injection.Injected`) too, and the optimizer forgets all of these entries, its update count
+        included. With `mean` [R, inputs of the next matrix], the usual values of the features that
+        it reads, the next bias takes over what the units gave on average.
+
+        So no answer changes if the units were silent, unless a LayerNorm ties all units of the
+        layer to each other. Where units of two neighboring layers are recycled, one layer after the
+        other, the weights between them are incoming weights of the second, and so drawn anew and
+        not 0; nobody reads these units yet.
+
+        Raises:
+            ValueError: one of the two matrices is spectrally normalized.
         """
         chosen = mask.any(1).nonzero().flatten().tolist()
         if not chosen:
             return
         few = slice(chosen[0], chosen[-1] + 1)
-        unit, weights, mask = self.network.units[layer], self.weights.select(few), mask[few]
+        unit, mask = self.network.units[layer], mask[few]
+        _check_own(unit, self.buffers)
+        weights, buffers = self.weights.select(few), self.buffers.select(few)
         if mean is not None:
-            _move_to_bias(unit, weights, mean[few] * unit.columns(mask))
+            given = mean[few] * unit.columns(mask)
+            _move_to_bias(unit.outgoing, weights, given)
+            for reader in unit.frozen:
+                _move_to_bias(reader, buffers, given)
         forgotten = _zero(unit, weights, mask)
-        drawn: dict[str, list[Tensor]] = {n: [] for n in (f"{unit.incoming}weight", *unit.own)}
+        _zero_frozen(unit, buffers, mask)
+        names = f"{unit.incoming}weight", *unit.own, *unit.statistics
+        drawn: dict[str, list[Tensor]] = {name: [] for name in names}
         for seed, count in zip(self.seeds[few], mask.sum(1).tolist(), strict=True):
             own = generator(seed, "fresh units", self.step, layer) if count else None
             for name in drawn if count else ():
                 drawn[name].append(self.network.start(name, count, own))
         for name, values in drawn.items():
-            weights[name][mask] = torch.cat(values)
+            rows = weights if name in weights.views else buffers
+            rows[name][mask] = torch.cat(values)
         first = self.rows.start
         self._memory.reset(slice(first + few.start, first + few.stop), forgotten, PARTS)
 
@@ -235,12 +251,24 @@ def _kept(memory: Memory) -> dict[str, Tensor]:
     return found
 
 
-def _move_to_bias(unit: Units, weights: Rows, mean: Tensor) -> None:
-    """Add to the next bias what features with these values [R, inputs of the next matrix] give."""
-    if (bias := f"{unit.outgoing}bias") in weights.views:
-        read = weights[f"{unit.outgoing}weight"]
+def _check_own(unit: Units, buffers: Rows) -> None:
+    """Raise if a unit's weights also decide how those of others are scaled."""
+    for matrix in (unit.incoming, unit.outgoing):
+        if f"{matrix}v" in buffers.views:
+            raise ValueError(
+                f"State.reset_units: the matrix {matrix}weight is spectrally normalized, so that "
+                "new weights of one unit rescale those of all others, and the answers move. "
+                "Recycle units of a network without spectral_norm."
+            )
+
+
+def _move_to_bias(reader: str, rows: Rows, mean: Tensor) -> None:
+    """Add to the bias of a matrix, the layer `reader`, what features with these values [R, inputs
+    of the matrix] give."""
+    if (bias := f"{reader}bias") in rows.views:
+        read = rows[f"{reader}weight"]
         read = read.sum(3) if read.dim() == 4 else read
-        weights[bias].add_(product(read, mean.unsqueeze(2)).squeeze(2))
+        rows[bias].add_(product(read, mean.unsqueeze(2)).squeeze(2))
 
 
 def _zero(unit: Units, weights: Rows, mask: Tensor) -> Tensor:
@@ -255,6 +283,13 @@ def _zero(unit: Units, weights: Rows, mask: Tensor) -> Tensor:
             columns[:] = _spread(unit.columns(mask), columns)
     forget(weights.flat, places(rows.flat, weights.flat))
     return rows.flat
+
+
+def _zero_frozen(unit: Units, buffers: Rows, mask: Tensor) -> None:
+    """Make what the frozen matrices read of the units where mask [R, units] is true 0."""
+    for reader in unit.frozen:
+        columns = buffers[f"{reader}weight"].transpose(1, 2)
+        columns.masked_fill_(_spread(unit.columns(mask), columns), 0.0)
 
 
 def _spread(mask: Tensor, like: Tensor) -> Tensor:

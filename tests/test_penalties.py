@@ -142,7 +142,7 @@ def test_spectral_penalty_pulls_sigma_to_one_biases_to_zero_and_gains_to_one(net
 
 
 @EVERY_NET
-def test_sigma_is_within_one_percent_of_svd_after_warm_up_because_the_vectors_persist(net):
+def test_unpulled_sigma_is_within_one_percent_of_svd_because_the_vectors_persist(net):
     shard = trained(replace(LABELS, steps=40), {"a": Condition(Adam(0.003), net)}, SEEDS, 0)
     state, penalty, mem = shard.blocks["a"].state, SpectralPenalty(0.0), memory()
     penalty.at_start(state, mem)

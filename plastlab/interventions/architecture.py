@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from plastlab.errors import check_choice
-from plastlab.interventions.base import Intervention
+from plastlab.interventions.base import Intervention, need_hidden
 from plastlab.state import State
 
 BASES = {"relu": "adalin", "tanh": "adalin tanh"}
@@ -24,7 +24,7 @@ class LayerNorm(Intervention):
 
     def network(self, spec: Any) -> Any:
         """The same architecture, normalized."""
-        return spec.changed(layer_norm=True)
+        return need_hidden(spec, "LayerNorm").changed(layer_norm=True)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class LeakyReLU(Intervention):
 
     def network(self, spec: Any) -> Any:
         """The same architecture, leaky."""
-        return spec.changed(activation="leaky relu")
+        return need_hidden(spec, "LeakyReLU").changed(activation="leaky relu")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class PReLU(Intervention):
 
     def network(self, spec: Any) -> Any:
         """The same architecture, with learned leaks."""
-        return spec.changed(activation="prelu")
+        return need_hidden(spec, "PReLU").changed(activation="prelu")
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class AdaLin(Intervention):
 
     def network(self, spec: Any) -> Any:
         """The same architecture, with the linear terms."""
-        return spec.changed(activation=BASES[self.base])
+        return need_hidden(spec, "AdaLin").changed(activation=BASES[self.base])
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class CReLU(Intervention):
 
     def network(self, spec: Any) -> Any:
         """The same architecture, concatenated."""
-        return spec.changed(activation="crelu")
+        return need_hidden(spec, "CReLU").changed(activation="crelu")
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class DeepFourierFeatures(Intervention):
 
     def network(self, spec: Any) -> Any:
         """The same architecture, with sines and cosines."""
-        return spec.changed(activation="fourier")
+        return need_hidden(spec, "DeepFourierFeatures").changed(activation="fourier")
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Rational(Intervention):
 
     def network(self, spec: Any) -> Any:
         """The same architecture, with rational activations."""
-        return spec.changed(activation="rational")
+        return need_hidden(spec, "Rational").changed(activation="rational")
 
 
 @dataclass(frozen=True)

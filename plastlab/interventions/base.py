@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from plastlab.errors import check_number
 from plastlab.muon import Muon
+from plastlab.nets import Architecture
 from plastlab.optim import SGD, Adam
 from plastlab.rows import Rows
 from plastlab.state import State
@@ -60,6 +61,20 @@ class Intervention:
         """Weights that answer held-out examples in the place of the trained ones, or None.
         Probes of the weights themselves look at the trained ones."""
         return None
+
+
+def need_hidden(spec: Any, method: str) -> Any:
+    """The network's spec, for a method that acts on hidden units or between them.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if isinstance(spec, Architecture) and spec.is_linear:
+        raise ValueError(
+            f"{method} acts on hidden layers, and {type(spec).__name__}(depth=0) has none. Give it "
+            "one, for example MLP(depth=2), or leave the method out."
+        )
+    return spec
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 
 from plastlab.errors import check_choice, check_number, check_type
-from plastlab.interventions.base import Intervention
+from plastlab.interventions.base import Intervention, need_hidden
 from plastlab.interventions.schedules import line
 from plastlab.nets.spectral import power_step
 from plastlab.state import State
@@ -22,7 +22,8 @@ class WeightClipping(Intervention):
     the fresh weights lies outside (48 % at kappa 1, 16 % at 2, 3 % at 3) and is clipped at once.
 
     Source: Elsayed, Lan, Lyle and Mahmood (2024), section "Weight Clipping".
-    Differs: nothing; gains and offsets of normalization layers are left alone.
+    Differs: nothing; gains and offsets of normalization layers are left alone, and so are tables,
+        such as a Transformer's positions, which have no fan_in.
     Cost: one pass over the weights each update.
     """
 
@@ -38,7 +39,7 @@ class WeightClipping(Intervention):
     def after_step(self, s: State, mem: SimpleNamespace) -> None:
         """Clip."""
         layout = s.weights.layout
-        for name in layout.connections:
+        for name in (*layout.matrices, *layout.biases):
             bound = self.kappa / math.sqrt(layout.fan_in(name))
             s.weights[name].clamp_(-bound, bound)
 
@@ -48,7 +49,8 @@ class FrobeniusProjection(Intervention):
     """Rescales every hidden matrix to the Frobenius norm that it started with, every `every`
     updates.
 
-    By itself it changes the function: NormalizeAndProject is the form in which it does not.
+    By itself it changes the function: NormalizeAndProject is the form in which it does not. So it
+    does after units were recycled, whose weights leave the others a larger share of the norm.
 
     Source: Lyle et al. (2024, "Normalization and effective learning rates"), the projection alone.
     Differs: nothing; with `last_layer` the output matrix is rescaled too, which the paper spares.
@@ -66,6 +68,10 @@ class FrobeniusProjection(Intervention):
         check_number("FrobeniusProjection.every", self.every, 1, integer=True)
         remedy = "Give True or False."
         check_type("FrobeniusProjection.last_layer", self.last_layer, bool, remedy)
+
+    def network(self, spec: Any) -> Any:
+        """The same, if there is a matrix to rescale."""
+        return spec if self.last_layer else need_hidden(spec, "FrobeniusProjection")
 
     def at_start(self, s: State, mem: SimpleNamespace) -> None:
         """Remember the norms of the start."""
@@ -121,7 +127,7 @@ class NormalizeAndProject(Intervention):
 
     def network(self, spec: Any) -> Any:
         """The same architecture, normalized and without hidden biases."""
-        return spec.changed(layer_norm=True, bias=False)
+        return need_hidden(spec, "NormalizeAndProject").changed(layer_norm=True, bias=False)
 
     def at_start(self, s: State, mem: SimpleNamespace) -> None:
         """Remember the norms of the start."""
@@ -186,7 +192,7 @@ class SpectralNormalization(Intervention):
 
     def network(self, spec: Any) -> Any:
         """The same architecture, these matrices normalized."""
-        return spec.changed(spectral_norm=self.layers)
+        return need_hidden(spec, "SpectralNormalization").changed(spectral_norm=self.layers)
 
     def at_start(self, s: State, mem: SimpleNamespace) -> None:
         """Singular vectors to begin with: 15 steps from a random direction."""

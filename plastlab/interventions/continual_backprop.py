@@ -10,7 +10,7 @@ import torch
 
 from plastlab.errors import check_choice, check_number
 from plastlab.interventions.base import Intervention
-from plastlab.interventions.neurons import need_units
+from plastlab.interventions.neurons import need_recyclable, need_units
 from plastlab.nets.convolution import Conv1d
 from plastlab.nets.layers import Layer, Linear, Reshape, Residual
 from plastlab.nets.modules import ModuleNetwork
@@ -73,6 +73,10 @@ class ContinualBackprop(Intervention):
         check_number("ContinualBackprop.maturity", self.maturity, 0, integer=True)
         check_number("ContinualBackprop.decay", self.decay, 0, 1 - 1e-9)
         check_choice("ContinualBackprop.utility", self.utility, UTILITIES)
+
+    def network(self, spec: Any) -> Any:
+        """The same, if its units can be recycled."""
+        return need_recyclable(spec, "ContinualBackprop")
 
     def at_start(self, s: State, mem: SimpleNamespace) -> None:
         """All units are new."""

@@ -22,8 +22,8 @@ class DASH(Episode):
     `ema`; the network does not learn meanwhile. One gathering is finished before another begins.
 
     Source: Shin, Oh, Cho and Yun (2024), "DASH".
-    Differs: a few batches instead of the whole new data set; biases, gains and offsets are left
-        alone.
+    Differs: a few batches instead of the whole new data set; biases, tables, gains and offsets
+        are left alone.
     Cost: a copy of the weights, and `over` updates without learning after each boundary.
     """
 

@@ -5,11 +5,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from plastlab.errors import check_number
+from plastlab.interventions.base import need_hidden
 from plastlab.interventions.penalties import Penalty
 from plastlab.nets.network import Network, Pass
 from plastlab.products import product
@@ -23,6 +24,10 @@ SQUARINGS = 5  # the 32nd power of eigenvalues: singular values within about 2 %
 @dataclass(frozen=True)
 class FeaturePenalty(Penalty):
     """Base of the penalties on the batch's features whose gradient for them is a formula."""
+
+    def network(self, spec: Any) -> Any:
+        """The same, if it has features."""
+        return need_hidden(spec, type(self).__name__)
 
     def slope(self, s: State, mem: SimpleNamespace, h: Tensor) -> Tensor:
         """The penalty's gradient for the features h [R, features, B]."""
@@ -155,6 +160,10 @@ class EffectiveRankPenalty(Penalty):
         super().__post_init__()
         check_number("EffectiveRankPenalty.every", self.every, 1, integer=True)
         check_number("EffectiveRankPenalty.batches", self.batches, 1, integer=True)
+
+    def network(self, spec: Any) -> Any:
+        """The same, if it has features."""
+        return need_hidden(spec, "EffectiveRankPenalty")
 
     def at_start(self, s: State, mem: SimpleNamespace) -> None:
         """An empty buffer."""

@@ -8,7 +8,7 @@ import torch
 
 from plastlab.errors import check_choice, check_number
 from plastlab.interventions.base import Intervention
-from plastlab.interventions.neurons import need_units
+from plastlab.interventions.neurons import need_recyclable, need_units
 from plastlab.probes.units import dormancy, preactivation_slopes
 from plastlab.state import State
 
@@ -50,6 +50,10 @@ class GraMa(Intervention):
         check_number("GraMa.every", self.every, 1, integer=True)
         check_number("GraMa.grace", self.grace, 0, integer=True)
         check_choice("GraMa.of", self.of, OF)
+
+    def network(self, spec: Any) -> Any:
+        """The same, if its units can be recycled."""
+        return need_recyclable(spec, "GraMa")
 
     def at_start(self, s: State, mem: SimpleNamespace) -> None:
         """No unit has been recycled."""

@@ -24,8 +24,8 @@ class PlasticityInjection(Act):
     Source: Nikishin et al. (2023), "Deep RL with Plasticity Injection".
     Differs: once a condition (the paper also repeats it). The optimizer's memory of the head is
         kept, as in the paper, where forgetting it hurt with RMSProp; Adam may differ, hence
-        `reset_optimizer`. A unit that feeds the head and is recycled is still read by the frozen
-        heads.
+        `reset_optimizer`. A unit that feeds the head and is recycled is no longer read by the
+        frozen heads, and a reset of the whole head drops them.
     Cost: two more copies of the head; once injected, three passes through the head instead of one.
     """
 

@@ -23,7 +23,8 @@ class FIRE(Event):
 
     Source: Han et al. (2026), "FIRE", and its code for the scale.
     Differs: the decomposition is exact (the code takes ten Newton-Schulz steps, too few for square
-        matrices); biases, gains and offsets are left alone, as in the code.
+        matrices); biases, gains and offsets are left alone, as in the code, and so are tables, such
+        as a Transformer's positions.
     Cost: a singular value decomposition of each matrix at each boundary.
     """
 

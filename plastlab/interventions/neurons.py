@@ -1,10 +1,11 @@
 """Neuron resets: recycle the units that do least."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from plastlab.errors import check_number
-from plastlab.interventions.base import Event
+from plastlab.interventions.base import Event, need_hidden
+from plastlab.nets import Architecture
 from plastlab.probes import dormancy
 from plastlab.state import State
 
@@ -36,6 +37,10 @@ class ReDo(Event):
         super().__post_init__()
         check_number("ReDo.tau", self.tau, 0)
 
+    def network(self, spec: Any) -> Any:
+        """The same, if its units can be recycled."""
+        return need_recyclable(spec, "ReDo")
+
     def act(self, s: State) -> None:
         """Recycle now, judged by the batch that was seen last."""
         need_units(s, "ReDo")
@@ -44,10 +49,25 @@ class ReDo(Event):
             s.reset_units(layer, scores <= self.tau)
 
 
+def need_recyclable(spec: Any, method: str) -> Any:
+    """The network's spec.
+
+    Raises:
+        ValueError: it has no hidden unit, or one unit's weights decide how others are scaled.
+    """
+    if isinstance(spec, Architecture) and spec.spectral_norm:
+        raise ValueError(
+            f"{method} and SpectralNormalization cannot go together: a recycled unit's weights "
+            "change the largest singular value by which those of all others are divided, so that "
+            "even recycling silent units moves the answers. Use one of them, or SpectralPenalty."
+        )
+    return need_hidden(spec, method)
+
+
 def need_units(s: State, method: str) -> None:
     """Raise unless the network says what its units are."""
     listed, run = len(s.network.units), len(s.hidden)
-    if listed != run:
+    if listed != run or not run:
         raise ValueError(
             f"{method} needs to know the network's units: {run} hidden activations run in it, and "
             f"{listed} of them have units of their own. The steps of a Recurrent share theirs, so "

@@ -63,7 +63,6 @@ class NoisyNet(Intervention):
         if not self.sigma:
             return None
         means = s.weights.clone()
-        for name, view in means.views.items():
-            if ".sigma." in name:
-                view.zero_()
+        for name in means.layout.scales:
+            means[name].zero_()
         return means

@@ -131,8 +131,9 @@ class GradientClipping(Intervention):
 class WeightDecay(Intervention):
     """Shrinks weights beside the gradient: w <- w - lr strength w, just before each update.
 
-    Adam with it is AdamW. Without `biases` only the matrices shrink, which is the usual choice for
-    large models. The learning rate is that of the moment at which it acts: add schedules before it.
+    Adam with it is AdamW. Without `biases` only matrices and tables shrink, which is the usual
+    choice for large models. The learning rate is that of the moment at which it acts: add schedules
+    before it.
 
     Source: Loshchilov and Hutter (2019), algorithm 2.
     Differs: gains and offsets of normalization layers, and slopes of activations, are left alone;
@@ -154,6 +155,7 @@ class WeightDecay(Intervention):
     def after_backward(self, s: State, mem: SimpleNamespace) -> None:
         """Shrink."""
         layout, kept = s.weights.layout, (1 - s.lr * self.strength).float()
-        for name in layout.connections if self.biases else layout.matrices:
+        names = layout.connections if self.biases else (*layout.matrices, *layout.tables)
+        for name in names:
             weight = s.weights[name]
             weight.mul_(kept.view(-1, *[1] * (weight.dim() - 1)))

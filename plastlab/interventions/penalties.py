@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from plastlab.errors import check_number
-from plastlab.interventions.base import Intervention
+from plastlab.interventions.base import Intervention, need_hidden
 from plastlab.nets.spectral import power_step
 from plastlab.products import product
 from plastlab.state import State
@@ -135,7 +135,8 @@ class Parseval(Penalty):
     orthogonal, and of squared length `scale`. A scale of 2, the squared gain of ReLU, keeps the
     size of what passes through.
 
-    A matrix with more rows than columns cannot get there; its penalty stays above 0.
+    A matrix with more rows than columns cannot get there; its penalty stays above 0. Tables, such
+    as a Transformer's positions, are no matrices.
 
     Source: Chung, Cherif, Meger and Precup (2024), section "Parseval regularization".
     Differs: the authors' code multiplies the strength by (64 / width)^2; no groups of rows, no
@@ -151,6 +152,10 @@ class Parseval(Penalty):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_number("Parseval.scale", self.scale, 0)
+
+    def network(self, spec: Any) -> Any:
+        """The same, if there is a hidden matrix."""
+        return need_hidden(spec, "Parseval")
 
     def after_backward(self, s: State, mem: SimpleNamespace) -> None:
         """The penalty's gradient: 4 strength (W W' - scale I) W."""
@@ -168,24 +173,29 @@ class SpectralPenalty(Penalty):
     singular value of the layer's matrix, of ||b||^(2 power) for its bias b, and of the squared
     distances of normalization gains from 1.
 
-    Sigma comes from power iteration, one step an update, with vectors that are kept: from a random
-    start one step gives only three quarters of it.
+    Sigma comes from power iteration, `iterations` steps an update, with vectors that are kept: from
+    a random start one step gives only three quarters of it. But the penalty presses the largest
+    values together, and then another direction takes the lead again and again. On random labels
+    (MLP(32), Adam at 0.02) one step errs by 4 % on average at strength 0.001 and by 9 % at 0.01, at
+    worst by a third; two steps by 2.5 and 5 %, five by 1 and 2 %.
 
     Source: Lewandowski et al. (2025), the spectral regularizer; the terms for biases and gains as
         a survey and a third party's port have them.
     Differs: offsets of normalization layers are left alone. A convolution's kernels are seen as
         [out, in * kernel].
-    Cost: two products of each matrix with a vector each update; two vectors a matrix.
+    Cost: two products of each matrix with a vector each iteration; two vectors a matrix.
     """
 
     tuned: ClassVar[tuple[str, tuple]] = ("strength", (1e-4, 1e-3, 1e-2))
 
     strength: float = 1e-3
     power: int = 2
+    iterations: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_number("SpectralPenalty.power", self.power, 1, integer=True)
+        check_number("SpectralPenalty.iterations", self.iterations, 1, integer=True)
 
     def at_start(self, s: State, mem: SimpleNamespace) -> None:
         """Singular vectors to begin with: 15 steps from a vector of ones."""
@@ -202,7 +212,9 @@ class SpectralPenalty(Penalty):
         layout, k, strength = s.weights.layout, self.power, self.strength
         for name in layout.matrices:
             matrix, room = s.weights[name].flatten(2), s.gradients[name].flatten(2)
-            sigma, u, v = power_step(matrix, mem.right[name])
+            v = mem.right[name]
+            for _ in range(self.iterations):
+                sigma, u, v = power_step(matrix, v)
             slope = sigma.pow(k).sub(1).mul_(sigma.pow(k - 1)).mul_(2 * k * strength)
             room.addcmul_((u * slope[:, None]).unsqueeze(2), v.unsqueeze(1))
             mem.right[name] = v

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from plastlab.errors import check_number, check_type
 from plastlab.interventions.base import Event
+from plastlab.nets.network import Network
 from plastlab.rows import Layout, Rows
 from plastlab.state import State
 
@@ -14,7 +15,8 @@ class FullReset(Event):
     """Starts anew: fresh weights and an empty optimizer, for all layers or the last few.
 
     `layers`: so many of the last matrices, with what follows them. `only`: the matrix with this
-    number, from 0 at the input, with what follows it up to the next.
+    number, from 0 at the input, with what follows it up to the next. Running statistics start anew
+    with their layer.
 
     Source: Nikishin et al. (2022), section "Have You Tried Resetting It?".
     Differs: the paper resets on a clock, inside reinforcement learning, and relearns from a replay
@@ -51,20 +53,16 @@ class FullReset(Event):
             s.reset_optimizer()
             return
         names = self._part(s.weights.layout)
-        for name in names:
-            s.weights[name].copy_(fresh.weights[name])
+        _renew(s, fresh, names)
         s.reset_optimizer(names)
 
     def _part(self, layout: Layout) -> tuple[str, ...]:
         """Names of the parameters that start anew."""
         if self.only is None:
             return layout.last_layers(self.layers)
-        count = len(layout.matrices)
-        check_number("FullReset.only", self.only, 0, count - 1, integer=True)
-        tail, later = layout.last_layers(count - self.only), ()
-        if self.only < count - 1:
-            later = layout.last_layers(count - self.only - 1)
-        return tuple(name for name in tail if name not in later)
+        layers = layout.layers
+        check_number("FullReset.only", self.only, 0, len(layers) - 1, integer=True)
+        return layers[self.only]
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,8 @@ class ShrinkAndPerturb(Event):
     """Shrinks all weights and adds a little of a freshly drawn network: w <- keep w + noise w_new.
 
     Gains and offsets of normalization layers are mixed in the same way with their start (1 and 0),
-    then divided by keep + noise, so that a gain of 1 stays 1. With `every` 1 it is the soft form, a
+    then divided by keep + noise, so that a gain of 1 stays 1. Running statistics stay as they are:
+    batch by batch they follow the new weights. With `every` 1 it is the soft form, a
     little at each update: keep 0.9999 and noise 0.01 are the best settings of Kumar et al. (2024)
     for it, and would take weights that do not learn to 0.71 of their initial scale.
 
@@ -132,14 +131,24 @@ class BBFReset(Event):
 
     def act(self, s: State) -> None:
         """Mix the encoder, replace the head, and forget the head's moments and all counts."""
-        fresh = s.fresh("BBF").weights
+        fresh = s.fresh("BBF")
         head = s.weights.layout.last_layers(self.layers)
         encoder = tuple(name for name in s.weights.views if name not in head)
-        _mix(s.weights, fresh, encoder, self.keep, self.noise)
-        for name in head:
-            s.weights[name].copy_(fresh[name])
+        _mix(s.weights, fresh.weights, encoder, self.keep, self.noise)
+        _renew(s, fresh, head)
         s.reset_optimizer(head, parts=("m", "v"))
         s.reset_optimizer(parts=("count",))
+
+
+def _renew(s: State, fresh: Network, names: tuple[str, ...]) -> None:
+    """Copy the named parameters, and the buffers of layers whose parameters are all among them."""
+    for name in names:
+        s.weights[name].copy_(fresh.weights[name])
+    for name, view in s.buffers.views.items():
+        layer = name.rpartition(".")[0] + "."
+        own = [other for other in s.weights.views if other.startswith(layer)]
+        if own and all(other in names for other in own):
+            view.copy_(fresh.buffers[name])
 
 
 def _mix(weights: Rows, fresh: Rows, names: tuple[str, ...], keep: float, noise: float) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from plastlab.errors import check_number
 from plastlab.interventions.base import Intervention
-from plastlab.interventions.neurons import need_units
+from plastlab.interventions.neurons import need_recyclable, need_units
 from plastlab.state import State
 
 Tensor = torch.Tensor
@@ -49,6 +49,10 @@ class SelfNormalizedResets(Intervention):
         check_number("SelfNormalizedResets.percentile", self.percentile, 0, 1, low_open=True)
         check_number("SelfNormalizedResets.every", self.every, 1, integer=True)
         check_number("SelfNormalizedResets.longest", self.longest, 1, integer=True)
+
+    def network(self, spec: Any) -> Any:
+        """The same, if its units can be recycled."""
+        return need_recyclable(spec, "SelfNormalizedResets")
 
     def at_start(self, s: State, mem: SimpleNamespace) -> None:
         """No gaps yet; all layers' units beside each other."""

@@ -109,20 +109,20 @@ class SoftReset(Intervention):
                 tried[:, layer] = gamma
                 weights = Rows(s.weights.layout, _drifted(s.weights.flat, mem, tried, noise))
                 network = s.network.twin(weights, s.network.buffers)
-                found = s.loss(network.forward(s.x).logits, s.y)
+                found = s.loss(network.forward(s.x, rate=0.0).logits, s.y)
                 chosen = torch.where((found < best)[:, None], tried, chosen)
                 best = torch.minimum(found, best)
         return chosen
 
 
 def _layers(layout: Layout, by_layer: bool) -> Tensor:
-    """Number of the layer that each entry of a row belongs to [P]; a layer is a matrix and what
-    follows it up to the next matrix."""
-    numbers, here = torch.zeros(layout.width, dtype=torch.long), -1
-    for name, _ in layout.shapes:
-        here += name in layout.matrices
-        numbers[layout.spans[name][0]] = max(here, 0)
-    return numbers if by_layer else torch.zeros_like(numbers)
+    """Number of the layer that each entry of a row belongs to [P]; what stands before the first
+    matrix belongs to its layer."""
+    numbers = torch.zeros(layout.width, dtype=torch.long)
+    for here, names in enumerate(layout.layers if by_layer else ()):
+        for name in names:
+            numbers[layout.spans[name][0]] = here
+    return numbers
 
 
 def _drifted(weights: Tensor, mem: SimpleNamespace, gammas: Tensor, noise: Tensor | None) -> Tensor:
@@ -133,5 +133,5 @@ def _drifted(weights: Tensor, mem: SimpleNamespace, gammas: Tensor, noise: Tenso
 
 
 def _gradient(s: State) -> Rows:
-    """Gradient of the loss on the batch at the present weights."""
-    return s.network.gradient(s.x, lambda logits: s.loss.gradient(logits, s.y))
+    """Gradient of the loss on the batch at the present weights, as in training."""
+    return s.network.gradient(s.x, lambda logits: s.loss.gradient(logits, s.y), rate=0.0)

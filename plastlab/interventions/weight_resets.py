@@ -15,7 +15,7 @@ UTILITIES = ("gradient", "magnitude")
 
 @dataclass(frozen=True)
 class SelectiveWeightReinit(Event):
-    """Draws anew the least useful weights: of each matrix and each bias, the `share` with the
+    """Draws anew the least useful weights: of each matrix, table and bias, the `share` with the
     lowest |gradient * weight| on the current batch, or the lowest |weight| (utility "magnitude").
 
     Where the share is not a whole number of weights, one more is taken with the probability that is

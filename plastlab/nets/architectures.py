@@ -83,6 +83,11 @@ class Architecture:
         return 1.0 if self.start == "he" else None
 
     @property
+    def is_linear(self) -> bool:
+        """Whether it has no hidden unit."""
+        return False
+
+    @property
     def copies(self) -> int:
         """Features a unit: 2 for CReLU and Fourier features, else 1."""
         return 2 if ACTIVATIONS[self.activation].doubles else 1
@@ -132,6 +137,11 @@ class MLP(Architecture):
         check_number(f"{type(self).__name__}.width", self.width, 1, integer=True)
         check_number(f"{type(self).__name__}.depth", self.depth, 0, integer=True)
 
+    @property
+    def is_linear(self) -> bool:
+        """At depth 0."""
+        return self.depth == 0
+
     def layers(self, inputs: int, outputs: int) -> tuple[list[Layer], list[Units]]:
         """Linear, (LayerNorm,) activation, …, Linear."""
         layers, units, fan_in = [], [], inputs
@@ -139,8 +149,7 @@ class MLP(Architecture):
             here = len(layers)
             layers += [Linear(fan_in, self.width, self.hidden_gain, depth == 0, self.bias)]
             layers += self.nonlinearity(self.width)
-            own = per_unit_names(layers, here)
-            units.append(Units(f"{here}.", f"{len(layers)}.", own, self.copies))
+            units.append(units_of(layers, here, f"{len(layers)}.", self.copies))
             fan_in = self.width * self.copies
         layers.append(Linear(fan_in, outputs, self.last_gain, first=self.depth == 0))
         return layers, units
@@ -192,8 +201,8 @@ class ResidualMLP(Architecture):
                     Linear(inner * self.copies, self.width, last, bias=self.bias),
                 )
             )
-            own = per_unit_names(layers[block].layers, n, f"{block}.")
-            units.append(Units(f"{block}.{n}.", f"{block}.{n + 2}.", own, self.copies))
+            inside, outgoing = layers[block].layers, f"{block}.{n + 2}."
+            units.append(units_of(inside, n, outgoing, self.copies, prefix=f"{block}."))
         layers += [*norm, Linear(self.width, outputs, self.last_gain)]
         return layers, units
 
@@ -226,18 +235,29 @@ class ConvNet1d(Architecture):
             layers += [conv, *self.nonlinearity(self.channels)]
             channels, length = self.channels * self.copies, conv.length(length)
             last = depth == 2
-            own, outgoing = per_unit_names(layers, here), f"{len(layers) + last}."
-            units.append(Units(f"{here}.", outgoing, own, self.copies, length if last else 1))
+            outgoing, spread = f"{len(layers) + last}.", length if last else 1
+            units.append(units_of(layers, here, outgoing, self.copies, spread))
         layers += [Reshape(-1), Linear(channels * length, outputs, self.last_gain)]
         return layers, units
 
 
-def per_unit_names(layers: Sequence[Layer], incoming: int, prefix: str = "") -> tuple[str, ...]:
-    """Names of the parameters with one entry for each unit that layer `incoming` feeds, in the
-    layers after it up to its activation."""
-    names = []
+def units_of(
+    layers: Sequence[Layer],
+    incoming: int,
+    outgoing: str,
+    copies: int,
+    spread: int = 1,
+    prefix: str = "",
+) -> Units:
+    """The units that layer number `incoming` feeds. Theirs is what the layers after it, up to their
+    activation, hold for each unit. `prefix` stands before all names but `outgoing`, which is
+    whole."""
+    own: list[str] = []
+    statistics: list[str] = []
     for i, layer in enumerate(layers[incoming + 1 :], incoming + 1):
-        names += [f"{prefix}{i}.{name}" for name in layer.per_unit]
+        own += [f"{prefix}{i}.{name}" for name in layer.per_unit]
+        statistics += [f"{prefix}{i}.{name}" for name in layer.per_unit_buffers]
         if isinstance(layer, Activation):
             break
-    return tuple(names)
+    feeds = f"{prefix}{incoming}."
+    return Units(feeds, outgoing, tuple(own), copies, spread, tuple(statistics))

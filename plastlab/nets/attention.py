@@ -23,6 +23,7 @@ from plastlab.nets.network import Units
 from plastlab.nets.normalization import LayerNorm
 from plastlab.nets.pointwise import Activation
 from plastlab.products import product
+from plastlab.rows import Table
 
 PLACES = ("pre", "post")
 
@@ -50,7 +51,7 @@ class Positions(Layer):
     starts with entries from N(0, 1 / size)."""
 
     def __init__(self, size: int, tokens: int) -> None:
-        self.shapes = {"weight": (size, tokens)}
+        self.shapes = {"weight": Table((size, tokens))}
 
     def start(self, name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """As above."""

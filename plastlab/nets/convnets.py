@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from plastlab.errors import check_choice, check_number, check_type
-from plastlab.nets.architectures import Architecture, ConvNet1d, per_unit_names
+from plastlab.nets.architectures import Architecture, ConvNet1d, units_of
 from plastlab.nets.convolution import Conv1d
 from plastlab.nets.layers import Layer, Linear, Reshape, Residual
 from plastlab.nets.mixture import SoftMixture
@@ -58,9 +58,7 @@ class ImpalaNet1d(Architecture):
             Linear(before * self.copies * length, self.width, self.hidden_gain, bias=self.bias)
         )
         layers += self.nonlinearity(self.width)
-        units.append(
-            Units(f"{here}.", f"{len(layers)}.", per_unit_names(layers, here), self.copies)
-        )
+        units.append(units_of(layers, here, f"{len(layers)}.", self.copies))
         layers.append(Linear(self.width * self.copies, outputs, self.last_gain))
         return layers, units
 
@@ -82,8 +80,7 @@ class ImpalaNet1d(Architecture):
     def _units(self, block: list[Layer], prefix: str) -> Units:
         """The channels between the branch's convolutions."""
         first, last = (i for i, layer in enumerate(block) if isinstance(layer, Conv1d))
-        own = per_unit_names(block, first, prefix)
-        return Units(f"{prefix}{first}.", f"{prefix}{last}.", own, self.copies)
+        return units_of(block, first, f"{prefix}{last}.", self.copies, prefix=prefix)
 
 
 @dataclass(frozen=True)
@@ -133,8 +130,8 @@ class SoftMoENet1d(ConvNet1d):
         experts = [self._expert(size) for _ in range(self.experts)]
         for e, expert in enumerate(experts):
             prefix = f"{len(layers)}.{e}."
-            own = per_unit_names(expert, 0, prefix)
-            units.append(Units(f"{prefix}0.", f"{prefix}{len(expert) - 1}.", own, self.copies))
+            outgoing = f"{prefix}{len(expert) - 1}."
+            units.append(units_of(expert, 0, outgoing, self.copies, prefix=prefix))
         layers.append(SoftMixture(size, -(-number // self.experts), experts))
         return [*layers, flat, last], units
 

@@ -9,6 +9,7 @@ import torch
 
 from plastlab.nets.layers import Layer, Tensor, Tensors, Trace, numbered, per_unit, start_of
 from plastlab.nets.network import Units
+from plastlab.rows import is_matrix
 
 FROZEN = ("old", "twin")
 
@@ -120,20 +121,24 @@ def with_injection(
         index, _, rest = name.partition(".")
         return f"{first}.{int(index) - first}.{rest}" if int(index) >= first else name
 
-    moved = [
-        replace(
+    def moved(unit: Units) -> Units:
+        outgoing, head = renamed(unit.outgoing), f"{first}."
+        into = renamed(unit.incoming) == unit.incoming and outgoing != unit.outgoing
+        inner = outgoing.removeprefix(head)
+        return replace(
             unit,
             incoming=renamed(unit.incoming),
-            outgoing=renamed(unit.outgoing),
+            outgoing=outgoing,
             own=tuple(renamed(name) for name in unit.own),
+            statistics=tuple(renamed(name) for name in unit.statistics),
+            frozen=tuple(f"{head}{kind}.{inner}" for kind in FROZEN) if into else (),
         )
-        for unit in units
-    ]
-    return [*layers[:first], Injected(*layers[first:])], moved
+
+    return [*layers[:first], Injected(*layers[first:])], [moved(unit) for unit in units]
 
 
 def _has_matrix(layer: Layer) -> bool:
-    return any(len(shape) >= 2 for shape in layer.shapes.values())
+    return any(is_matrix(shape) for shape in layer.shapes.values())
 
 
 def _gated(gate: Tensor, like: Tensor) -> Tensor:

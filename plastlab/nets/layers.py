@@ -43,6 +43,7 @@ class Layer:
     shapes: Shapes = {}
     buffers: Shapes = {}
     per_unit: tuple[str, ...] = ()  # parameters with one entry a hidden unit, beside the bias
+    per_unit_buffers: tuple[str, ...] = ()  # and buffers, such as running statistics
     first = False  # whether no parameter lies before it, so its input needs no gradient
 
     def start(self, name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

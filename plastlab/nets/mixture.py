@@ -5,8 +5,18 @@ from typing import Any
 
 import torch
 
-from plastlab.nets.layers import Layer, Tensor, Tensors, Trace, fan_in_start, numbered, start_of
+from plastlab.nets.layers import (
+    Layer,
+    Shapes,
+    Tensor,
+    Tensors,
+    Trace,
+    fan_in_start,
+    numbered,
+    start_of,
+)
 from plastlab.products import product
+from plastlab.rows import Table
 
 
 class SoftMixture(Layer):
@@ -23,10 +33,16 @@ class SoftMixture(Layer):
 
     def __init__(self, size: int, slots: int, experts: Sequence[Sequence[Layer]]) -> None:
         self.size, self.slots, self.experts = size, slots, [list(layers) for layers in experts]
-        self.shapes = {"weight": (slots * len(experts), size)}
-        for e, layers in enumerate(self.experts):
-            inner = numbered(layers, "shapes")
-            self.shapes |= {f"{e}.{name}": shape for name, shape in inner.items()}
+        self.shapes = {"weight": Table((slots * len(experts), size)), **self._inner("shapes")}
+        self.buffers = self._inner("buffers")
+
+    def _inner(self, kind: str) -> Shapes:
+        """The experts' "shapes" or "buffers", each name with its expert's number before it."""
+        return {
+            f"{e}.{name}": shape
+            for e, layers in enumerate(self.experts)
+            for name, shape in numbered(layers, kind).items()
+        }
 
     def start(self, name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """Asks the layer whose parameter it is; the slots' own weights are N(0, 1 / size)."""

@@ -19,9 +19,11 @@ class Units:
     """A hidden layer's units: which parameters come in and which go out.
 
     Unit i owns row i of `incoming` (weight and bias), entry i of each parameter in `own` (gains
-    and offsets of its normalization, slopes of its activation), and in the next matrix `outgoing`
-    the columns that read it: with `copies` 2 (CReLU) those of both halves, with `spread` L (a
-    channel of a flattened convolution) L neighboring columns.
+    and offsets of its normalization, slopes of its activation) and of each buffer in `statistics`
+    (running ones of its normalization), and in the next matrix `outgoing` the columns that read
+    it: with `copies` 2 (CReLU) those of both halves, with `spread` L (a channel of a flattened
+    convolution) L neighboring columns. Each matrix in `frozen`, which is a buffer, reads it in the
+    same way.
     """
 
     incoming: str
@@ -29,6 +31,8 @@ class Units:
     own: tuple[str, ...] = ()
     copies: int = 1
     spread: int = 1
+    statistics: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
 
     def columns(self, mask: Tensor) -> Tensor:
         """Unit mask [R, units] -> mask over the inputs of the next matrix [R, in]."""
@@ -99,8 +103,10 @@ class Network(Whole):
         return [layer.bind(rows.views, held, f"{i}.") for i, layer in enumerate(self.layers)]
 
     def start(self, name: str, count: int, own: torch.Generator) -> Tensor:
-        """New initial values for `count` units' entries of one network's parameter [count, ...]."""
-        shape = self.weights.layout.spans[name][1]
+        """New initial values for `count` units' entries of one network's parameter or buffer
+        [count, ...]."""
+        rows = self.weights if name in self.weights.views else self.buffers
+        shape = rows.layout.spans[name][1]
         return start_of(self.layers, name, (count, *shape[1:]), own)
 
     def select(self, rows: slice) -> "Network":
@@ -133,11 +139,13 @@ class Network(Whole):
             yield layer, h, y
             h = y
 
-    def gradient(self, x: Tensor, slope: Callable[[Tensor], Tensor]) -> Rows:
+    def gradient(
+        self, x: Tensor, slope: Callable[[Tensor], Tensor], rate: float | None = None
+    ) -> Rows:
         """Gradient of any loss on inputs x [R, B, features], given `slope`, which maps the logits
-        to the loss's gradient for them [R, outputs, B]."""
+        to the loss's gradient for them [R, outputs, B]; `rate` as in `forward`."""
         with torch.set_grad_enabled(self.needs_graph):
-            passed = self.forward(x)
+            passed = self.forward(x, rate=rate)
         room = self.room()
         with torch.no_grad():
             nothing = [None] * len(passed.hidden)

@@ -10,6 +10,7 @@ import torch
 from plastlab.nets.layers import Layer, Linear, Residual, Tensor, Trace
 from plastlab.nets.network import Units
 from plastlab.products import product
+from plastlab.rows import Scales
 
 
 class NoisyLinear(Linear):
@@ -26,7 +27,7 @@ class NoisyLinear(Linear):
         units = plain.shapes["weight"][0]
         super().__init__(plain.fan_in, units, plain.gain, plain.first, "bias" in plain.shapes)
         self.sigma = sigma
-        self.shapes = self.shapes | {f"sigma.{n}": shape for n, shape in self.shapes.items()}
+        self.shapes |= {f"sigma.{n}": Scales(shape) for n, shape in self.shapes.items()}
         self.buffers = {"noise.in": (plain.fan_in,), "noise.out": (units,)}
 
     def start(self, name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
@@ -74,7 +75,10 @@ def with_noise(
     scales."""
     noisy = [_noisy(layer, sigma) for layer in layers]
     owned = {
-        f"{i}.{name}" for i, layer in enumerate(noisy) for name in layer.shapes if "sigma." in name
+        f"{i}.{name}"
+        for i, layer in enumerate(noisy)
+        for name, shape in layer.shapes.items()
+        if isinstance(shape, Scales)
     }
     scales = [tuple(f"{u.incoming}sigma.{n}" for n in ("weight", "bias")) for u in units]
     return noisy, [

@@ -65,7 +65,7 @@ class BatchNorm(Layer):
     def __init__(self, units: int) -> None:
         self.shapes = {"weight": (units,), "bias": (units,)}
         self.buffers = {"mean": (units,), "variance": (units,)}
-        self.per_unit = ("weight", "bias")
+        self.per_unit, self.per_unit_buffers = ("weight", "bias"), ("mean", "variance")
 
     def start(self, name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """Gain and variance one, offset and mean zero."""
