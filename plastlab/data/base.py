@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 
 from plastlab.losses import CrossEntropy, SquaredError
+from plastlab.spec import Spec
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Data:
+class Data(Spec):
     """A kind of problem. Subclasses give `inputs`, `outputs` and `draw`.
 
     `grid` says how the inputs lie beside each other: (40,) for a signal of 40 points, (8, 8) for

@@ -8,11 +8,12 @@ from plastlab.errors import check_number
 from plastlab.muon import Muon
 from plastlab.optim import SGD, Adam
 from plastlab.rows import Rows
+from plastlab.spec import Spec
 from plastlab.state import State
 
 
 @dataclass(frozen=True)
-class Intervention:
+class Intervention(Spec):
     """A change to how one condition trains. As it stands, it changes nothing.
 
     Settings are fields. What a method must remember lives in `mem`, an empty namespace that the

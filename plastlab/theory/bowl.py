@@ -21,13 +21,14 @@ import torch
 
 from plastlab.errors import check_number, check_type
 from plastlab.rng import normal, resolve_seeds
+from plastlab.spec import Spec
 
 Array = np.ndarray
 Tensor = torch.Tensor
 
 
 @dataclass(frozen=True)
-class Bowl:
+class Bowl(Spec):
     """A bowl in `size` dimensions with curvatures from 1 down to 1 / kappa, in equal ratios.
 
     >>> Bowl(kappa=3.0).rate(Bowl(kappa=3.0).best_lr)

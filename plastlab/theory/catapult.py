@@ -21,12 +21,13 @@ import numpy as np
 
 from plastlab.errors import check_number
 from plastlab.rng import normal, resolve_seeds
+from plastlab.spec import Spec
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True)
-class Catapult:
+class Catapult(Spec):
     """The network of this `width`. A `rate` is the learning rate in units of 1 / lam0.
 
     >>> answers, curvatures = Catapult(width=100).course(rate=3.0, steps=1, answer=1.0)

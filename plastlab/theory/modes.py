@@ -19,6 +19,7 @@ import numpy as np
 
 from plastlab.errors import check_choice, check_number, check_type
 from plastlab.rng import normal, resolve_seeds
+from plastlab.spec import Spec
 
 Array = np.ndarray
 STARTS = ("balanced", "random")
@@ -26,7 +27,7 @@ FINE = 4001  # points at which a course is computed, if it has no closed form
 
 
 @dataclass(frozen=True)
-class Modes:
+class Modes(Spec):
     """A product of `depth` matrices learns a teacher's modes of these `strengths`; at the `start`
     it has that much of each.
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from plastlab.errors import check_number, check_type
 from plastlab.rng import normal, resolve_seeds
+from plastlab.spec import Spec
 
 Array = np.ndarray
 Window = tuple[float, float]
@@ -28,7 +29,7 @@ NEVER: Window = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class Pathways:
+class Pathways(Spec):
     """Two pathways of `depth` layers learn one mode of a teacher's `strength`; at the `start` each
     has that much of it. `noise` is the variance of noise in each pathway's own input, against an
     input of variance 1: with it, sharing pays.

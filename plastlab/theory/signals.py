@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import erf, expit
 
 from plastlab.errors import check_choice, check_number
+from plastlab.spec import Spec
 
 Array = np.ndarray
 Function = Callable[[Array], Array]
@@ -34,7 +35,7 @@ ENDS = 1e-12, 1e12  # variances taken for zero, and for infinite
 
 
 @dataclass(frozen=True)
-class Signals:
+class Signals(Spec):
     """The maps of one activation, by name or as a function of an array, at one `gain` (sigma_w)
     and one `bias_std` (sigma_b).
 
