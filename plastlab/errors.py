@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 LARGEST = 2**63 - 1  # that a whole number of 64 bits can be
+LONGEST = 1_000_000  # course that a closed form follows step by step
+HUGE = 1e50  # beyond this, powers of a number overflow
 
 
 def check_choice(name: str, given: Any, allowed: Iterable[Any]) -> Any:
@@ -57,7 +59,9 @@ def check_number(
     above = high is not None and given > high
     if not _is_finite(given) or below or above:
         raise ValueError(rule)
-    return given.item() if isinstance(given, np.generic) else given
+    if isinstance(given, np.generic):
+        return given.item()
+    return given if isinstance(given, (int, float)) else float(given)
 
 
 def check_numbers(
@@ -88,6 +92,19 @@ def check_numbers(
     if not array.size or np.any(~np.isfinite(array) | below | above):
         raise ValueError(f"{rule} {_cut(given)}.")
     return array
+
+
+def check_shapes(names: str, *arrays: np.ndarray) -> None:
+    """Raise unless these arrays can be broadcast to one shape.
+
+    Raises:
+        ValueError: they cannot.
+    """
+    try:
+        np.broadcast_shapes(*(array.shape for array in arrays))
+    except ValueError:
+        shapes = " and ".join(str(list(array.shape)) for array in arrays)
+        raise ValueError(f"{names} must have shapes that go together; got {shapes}.") from None
 
 
 def check_function(name: str, given: Any, remedy: str = "") -> Any:

@@ -1,6 +1,7 @@
 """What all specs share: their numbers are Python's own, whatever kind of number was given."""
 
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from functools import wraps
 from numbers import Real
 from typing import Any, get_args
@@ -47,9 +48,11 @@ def _change(spec: Spec, change: Any) -> None:
 
 
 def _plain(given: Any, kind: Any) -> Any:
-    """A NumPy scalar, or a tuple with such, as Python's own."""
+    """A NumPy scalar or a fraction, or a tuple with such, as Python's own."""
     if isinstance(given, np.generic):
         return given.item()
+    if isinstance(given, Fraction):
+        return float(given)
     if type(given) is tuple:
         return tuple(_plain(each, kind) for each in given)
     return given

@@ -23,7 +23,7 @@ from plastlab.propagation import propagate
 from plastlab.result import Result
 from plastlab.stats import Interval, interval
 from plastlab.streams import RandomLabels, Stationary, Stream
-from plastlab.tournament.entrants import NOTHING, Entrant, Option
+from plastlab.tournament.entrants import Entrant, Option
 from plastlab.tournament.plan import Arena
 from plastlab.training import Training
 
@@ -255,6 +255,7 @@ def closed_methods():
     for method, good in methods:
         name = f"theory.{method.__qualname__}"
         arrays = {a: numeric for a in ("coordinates", "times") if a in good}
+        arrays |= {"frozen": lambda v: None} if good.get("frozen") == window else {}
         yield target(name, method, text=_shown, rules=arrays, **good)
 
 
@@ -389,7 +390,12 @@ def contests():
     yield target("Arena", Arena, rules=rules, **arena, lrs=(0.01, 0.1))
     yield target("Option", Option, label="", interventions=(plastlab.ReDo(),))
     yield target("Entrant", Entrant, name="x", family="y", options=(Option(),))
-    plan = {"arenas": (place,), "challengers": (NOTHING,), "tuning": (1,), "judging": (2, 3)}
+    plan = {
+        "arenas": (place,),
+        "challengers": (Entrant("x", "y", (Option(),)),),
+        "tuning": (1,),
+        "judging": (2, 3),
+    }
     yield target("Plan", tournament.Plan, text=_planned, **plan, trials=2)
     yield Target("entrant", lambda kind: tournament.entrant(kind), {"kind": plastlab.ReDo})
     standings = tournament.recorded()

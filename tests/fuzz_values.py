@@ -113,7 +113,11 @@ def _number(kind, name, value):
     ):
         return False
     low, high = next((ends for names, ends in MEANING if name in names.split()), (None, None))
-    if abs(value) > (2**63 - 1 if kind is int else 2**1023) or not math.isfinite(value):
+    low = 0 if name == "seed" else low
+    try:
+        if not math.isfinite(value) or (kind is int and abs(value) > 2**63 - 1):
+            return False
+    except OverflowError:
         return False
     return (low is None or value >= low) and (high is None or value <= high)
 
@@ -121,12 +125,11 @@ def _number(kind, name, value):
 def _row(origin, inner, name, value):
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         return False
-    if origin is not Iterable and not isinstance(value, (Collection, np.ndarray)):
-        return False
     if origin is tuple and not isinstance(value, tuple):
         return False
     if not isinstance(value, Collection):
         return None
+    name = name.removesuffix("s")  # the meaning of one: of seeds, a seed
     fitting = [fits(each, name, item) for item in value for each in inner[:1]]
     return False if False in fitting else None
 
