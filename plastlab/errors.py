@@ -7,7 +7,7 @@ seeds" for an argument.
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -71,25 +71,27 @@ def check_numbers(
     high: float | None = None,
     *,
     low_open: bool = False,
+    finite: bool = True,
 ) -> np.ndarray:
     """Return a number or an array of numbers [...] as floats, if all are finite and from `low` to
-    `high`, both included; with `low_open`, above `low`.
+    `high`, both included; with `low_open`, above `low`. Without `finite`, nan and infinity pass.
 
     Raises:
         TypeError: not numbers (bools and text are none), or rows of unequal lengths.
         ValueError: no number, or one that is nan, infinite or out of range.
     """
-    rule = f"{name} must be {_range(low, high, False, low_open, 'finite numbers')}; got"
+    kind = "finite numbers" if finite else "numbers"
+    rule = f"{name} must be {_range(low, high, False, low_open, kind)}; got"
     try:
         array = np.asarray(given)
     except (TypeError, ValueError, RuntimeError):  # of unequal lengths, or torch's own refusal
         array = np.empty(0, dtype=object)
-    if array.dtype.kind not in "iuf" and not _is_empty(array):
+    if array.dtype.kind not in ("iuf" if finite else "biuf") and not _is_empty(array):
         raise TypeError(f"{rule} {_short(given)}. Give a number or an array of numbers.")
     array = array.astype(float)
     below = False if low is None else array <= low if low_open else array < low
     above = False if high is None else array > high
-    if not array.size or np.any(~np.isfinite(array) | below | above):
+    if finite and (not array.size or np.any(~np.isfinite(array) | below | above)):
         raise ValueError(f"{rule} {_cut(given)}.")
     return array
 
@@ -118,14 +120,26 @@ def check_function(name: str, given: Any, remedy: str = "") -> Any:
     raise TypeError(f"{name} must be a function; got {_given(given)}. {remedy}".rstrip())
 
 
-def check_names(name: str, given: Any, remedy: str = "") -> tuple[str, ...]:
-    """Return a list or tuple of text as a tuple.
+def check_all(name: str, given: Any, types: type | tuple[type, ...], remedy: str = "") -> tuple:
+    """Return a list or tuple of instances of `types` as a tuple.
 
     Raises:
         TypeError: it is something else, or holds something else.
     """
     check_type(name, given, (list, tuple), remedy)
-    return tuple(check_type(f"{name}: each", each, str, remedy) for each in given)
+    return tuple(check_type(f"{name}: each", each, types, remedy) for each in given)
+
+
+def check_named(name: str, given: Any, types: type | tuple[type, ...], remedy: str = "") -> dict:
+    """Return a mapping from names to instances of `types` as a dict.
+
+    Raises:
+        TypeError: it is something else, a name is no text, or it holds something else.
+    """
+    for key, each in check_type(name, given, Mapping, remedy).items():
+        check_type(f"{name}: a name", key, str, remedy)
+        check_type(f"{name}[{_cut(key)}]", each, types, remedy)
+    return dict(given)
 
 
 def check_type(name: str, given: Any, types: type | tuple[type, ...], remedy: str = "") -> Any:

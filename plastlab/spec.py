@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import wraps
-from numbers import Real
+from numbers import Integral
 from typing import Any, get_args
 
 import numpy as np
@@ -63,4 +63,5 @@ def _real(given: Any, kind: Any) -> Any:
     kinds = get_args(kind) or (kind,)
     if float not in kinds or int in kinds or ... in kinds or isinstance(given, (bool, float)):
         return given
-    return float(given) if isinstance(given, Real) else given
+    whole = isinstance(given, Integral) and abs(given) < 2**1000  # larger ones are no floats
+    return float(given) if whole else given

@@ -78,7 +78,7 @@ def figures(result, found, target):
     told["signs"] = {"values": {"x": [found, None]}, "columns": ["p", "q"], "label": "gain"}
     crossed = simulate(3.0, seeds=2, steps=3, entries=5, learning=4)
     told["steps"] = {"measured": {"": {"x": crossed}}, "quantity": "step_size"}
-    named = {"probe": lambda v: v == "accuracy", "conditions": lambda v: v is None}
+    named = {"probe": lambda v: v == "accuracy", "conditions": lambda v: v is None or v == ["a"]}
     for name, good in told.items():
         own = named if name in ("bars", "curves") else {}
         own = own | ({"levels": numeric} if name == "profiles" else {})

@@ -18,6 +18,7 @@ from plastlab.errors import check_choice, check_number, check_numbers
 from plastlab.theory.signals import NODES, SMOOTH, WEIGHTS, Function, Signals
 
 Array = np.ndarray
+DEEPEST = 10_000  # layers
 STEP = 1e-4  # of the numerical derivative
 STARTS = tuple((a, b) for a in (0.2, 0.5, 1.0) for b in (-1.0, -0.3, 0.3, 1.0))
 
@@ -30,7 +31,7 @@ def leaky_map(c: Array | float, leak: float, layers: int = 1) -> Array:
     [0.3183, 1.0]
     """
     leak = check_number("leaky_map: leak", leak, -1, 1)
-    layers = check_number("leaky_map: layers", layers, 0, integer=True)
+    layers = check_number("leaky_map: layers", layers, 0, DEEPEST, integer=True)
     c = check_numbers("leaky_map: c", c, -1, 1)
     straight, bent = (1 + leak) ** 2, (1 - leak) ** 2  # f(h) is half (1 + leak) h + (1 - leak) |h|
     for _ in range(layers):
@@ -45,7 +46,7 @@ def tailored_leak(layers: int, target: float = 0.9) -> float:
 
     Source: Zhang, Botev and Martens (2022), equation for leaky ReLU, with 0.9 as there.
     """
-    layers = check_number("tailored_leak: layers", layers, 1, integer=True)
+    layers = check_number("tailored_leak: layers", layers, 1, DEEPEST, integer=True)
     target = check_number("tailored_leak: target", target, 0, 1, low_open=True)
     low, high = 0.0, 1.0
     if leaky_map(0.0, low, layers) <= target:
@@ -109,7 +110,7 @@ def dks(activation: str, layers: int, slope: float = 1.5) -> Shape:
     """
     check_choice("dks: activation", activation, SMOOTH)
     slope = check_number("dks: slope", slope, 1, low_open=True)
-    each = slope ** (1 / check_number("dks: layers", layers, 1, integer=True))
+    each = slope ** (1 / check_number("dks: layers", layers, 1, DEEPEST, integer=True))
 
     def shape(stretch: float, shift: float) -> Shape:
         f = SMOOTH[activation](stretch * NODES + shift)
