@@ -5,7 +5,9 @@ as Python's own. A name is written as the user typed it, "MLP.activation" for a 
 seeds" for an argument.
 """
 
+import contextlib
 import difflib
+import inspect
 import math
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
@@ -118,6 +120,23 @@ def check_function(name: str, given: Any, remedy: str = "") -> Any:
     if callable(given) and not isinstance(given, type):
         return given
     raise TypeError(f"{name} must be a function; got {_given(given)}. {remedy}".rstrip())
+
+
+def check_takes(name: str, given: Any, names: Iterable[str]) -> Any:
+    """Return `given` if it is a function that can be called with arguments of these names.
+
+    Raises:
+        TypeError: it is not.
+    """
+    check_function(name, given, "Give a function of the knobs' values.")
+    with contextlib.suppress(ValueError):  # some of C's functions do not say what they take
+        signature = inspect.signature(given)
+        try:
+            signature.bind(**dict.fromkeys(names))
+        except TypeError as error:
+            wanted = ", ".join(names)
+            raise TypeError(f"{name} must take {wanted or 'nothing'}; it says: {error}.") from None
+    return given
 
 
 def check_all(name: str, given: Any, types: type | tuple[type, ...], remedy: str = "") -> tuple:

@@ -24,14 +24,14 @@ class Spec:
             cls.__post_init__ = _kept(cls.__post_init__)
 
     def __post_init__(self) -> None:
-        _change(self, _plain)
+        _change(self, plain)
         _change(self, _real)
 
 
 def _kept(check: Any) -> Any:
     @wraps(check)
     def checked(self: Spec) -> None:
-        _change(self, _plain)
+        _change(self, plain)
         check(self)
         _change(self, _real)
 
@@ -47,14 +47,14 @@ def _change(spec: Spec, change: Any) -> None:
                 object.__setattr__(spec, field.name, kept)
 
 
-def _plain(given: Any, kind: Any) -> Any:
+def plain(given: Any, kind: Any = None) -> Any:
     """A NumPy scalar or a fraction, or a tuple with such, as Python's own."""
     if isinstance(given, np.generic):
         return given.item()
     if isinstance(given, Fraction):
         return float(given)
     if type(given) is tuple:
-        return tuple(_plain(each, kind) for each in given)
+        return tuple(plain(each, kind) for each in given)
     return given
 
 

@@ -160,7 +160,10 @@ def is_clear(call, error):
     if not ours or call.how in ("extra", "missing"):
         keyword = "unexpected keyword argument" in str(error) or "missing" in str(error)
         return keyword or (bool(ours) and _raised(frames[-1]))
-    named = any(name in str(error) for name in (*call.replaced, call.target.name.split(".")[-1]))
+    named = any(
+        name in str(error)
+        for name in (*call.replaced, call.target.name.split(":")[0].split(".")[-1])
+    )
     return _raised(frames[-1]) and named and frames[-1].filename.startswith(PACKAGE)
 
 

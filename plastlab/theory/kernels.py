@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from plastlab.errors import check_choice, check_number, check_numbers
-from plastlab.theory.signals import NODES, SMOOTH, WEIGHTS, Function, Signals
+from plastlab.theory.signals import NODES, ROUNDING, SMOOTH, WEIGHTS, Function, Signals
 
 Array = np.ndarray
 DEEPEST = 10_000  # layers
@@ -32,7 +32,7 @@ def leaky_map(c: Array | float, leak: float, layers: int = 1) -> Array:
     """
     leak = check_number("leaky_map: leak", leak, -1, 1)
     layers = check_number("leaky_map: layers", layers, 0, DEEPEST, integer=True)
-    c = check_numbers("leaky_map: c", c, -1, 1)
+    c = np.clip(check_numbers("leaky_map: c", c, -1 - ROUNDING, 1 + ROUNDING), -1, 1)
     straight, bent = (1 + leak) ** 2, (1 - leak) ** 2  # f(h) is half (1 + leak) h + (1 - leak) |h|
     for _ in range(layers):
         sizes = (2 / np.pi) * (np.sqrt(1 - c**2) + c * np.arcsin(c))  # E|u v|

@@ -129,7 +129,7 @@ class Signals(Spec):
 
     def _check(self, method: str, depth: int, q: float) -> None:
         check_number(f"Signals.{method}: depth", depth, 1, LONGEST, integer=True)
-        check_number(f"Signals.{method}: q", q, 0, **ABOVE)
+        check_number(f"Signals.{method}: q", q, 0, low_open=method == "correlation")
 
     def _root(self, near: float, far: float) -> float:
         """The variance between these two that a layer keeps, by bisection: growth changes its sign
