@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter
+from matplotlib.ticker import LogFormatter
 
 from plastlab.plots.palette import COLORS, GREY
 
@@ -87,7 +87,7 @@ def as_text(figure: Figure) -> Figure:
     own = set()
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            if not isinstance(axis.get_major_formatter(), FixedFormatter):
+            if isinstance(axis.get_major_formatter(), LogFormatter):
                 own |= set(axis.get_ticklabels(which="both"))
     for text in set(figure.findobj(Text)) - own:
         text.set_parse_math(False)
