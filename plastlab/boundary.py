@@ -1,5 +1,6 @@
 """What Adam does in the updates after a task boundary, in networks and on plain numbers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -67,7 +68,10 @@ class Crossing(Steps):
 
 
 def cross(
-    stream: Stream, conditions: dict[str, Condition], seeds: int = 16, steps: int = 100
+    stream: Stream,
+    conditions: dict[str, Condition],
+    seeds: int | Sequence[int] = 16,
+    steps: int = 100,
 ) -> dict[str, Crossing]:
     """Train every condition to the end of the stream's first task, then watch `steps` updates.
 
@@ -107,6 +111,9 @@ def simulate(
     """
     check_number("simulate: jump", jump, 0, low_open=True)
     check_number("simulate: agreement", agreement, 0, 1)
+    for name, count in (("steps", steps), ("entries", entries), ("learning", learning)):
+        check_number(f"simulate: {name}", count, 1, integer=True)
+    check_type("simulate: optimizer", optimizer, (Adam, type(None)), "Give Adam(lr=0.01).")
     seeds, optimizer = resolve_seeds(seeds), Adam() if optimizer is None else optimizer
     numbers = torch.zeros(len(seeds), entries, requires_grad=True)
     betas, count = (optimizer.beta1, optimizer.beta2), learning + QUIET

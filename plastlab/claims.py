@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from plastlab.errors import check_number, check_type
+from plastlab.errors import check_function, check_number, check_numbers, check_type
+from plastlab.spec import Spec
 from plastlab.stats import interval, rounded
 
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
@@ -19,7 +20,7 @@ VERDICTS = (SUPPORTED, REFUTED, UNDECIDED)
 
 
 @dataclass(frozen=True)
-class Claim:
+class Claim(Spec):
     """The sentence `text` holds if the mean of `stat(result)` over seeds lies beyond a threshold.
 
     `id` is chapter and number, as in "08.3". `stat` takes a result and returns one number per seed,
@@ -47,11 +48,7 @@ class Claim:
         check_type("Claim.text", self.text, str, "Write the sentence that is claimed.")
         if not self.text.strip():
             raise ValueError(f"Claim.text must be a sentence; got {self.text!r}.")
-        if not callable(self.stat):
-            raise TypeError(
-                f"Claim.stat must be a function from a result to one number per seed; "
-                f"got {self.stat!r}."
-            )
+        check_function("Claim.stat", self.stat, "It takes a result and gives a number per seed.")
         check_type("Claim.source", self.source, str, "Give a key of the bibliography.")
         if self.above is not None and self.below is not None:
             raise ValueError(
@@ -89,13 +86,18 @@ class Claim:
     def _per_seed(self, results: tuple[Any, ...]) -> np.ndarray:
         if not results:
             raise ValueError(f"Claim {self.id}: check needs a result; got none. Give run(...).")
+        for result in results:
+            if not hasattr(result, "seeds"):
+                raise TypeError(
+                    f"Claim {self.id}: check needs results, as run(...) gives; got {result!r:.60}."
+                )
         seeds = results[0].seeds
         if any(tuple(result.seeds) != tuple(seeds) for result in results[1:]):
             given = "; ".join(str(tuple(result.seeds)) for result in results)
             raise ValueError(
                 f"Claim {self.id}: results must hold the same seeds, to be paired; got {given}."
             )
-        values = np.asarray(self.stat(*results), dtype=float)
+        values = check_numbers(f"Claim {self.id}: stat", self.stat(*results), finite=False)
         if values.shape != (len(seeds),):
             raise ValueError(
                 f"Claim {self.id}: stat must return one number per seed, shape [{len(seeds)}]; "

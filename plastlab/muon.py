@@ -8,6 +8,7 @@ import torch
 from plastlab.errors import check_number
 from plastlab.optim import Adam, AdamMemory, Memory
 from plastlab.rows import Layout, Rows
+from plastlab.spec import Spec
 
 Tensor = torch.Tensor
 QUINTIC = 3.4445, -4.7750, 2.0315
@@ -16,7 +17,7 @@ RMS = 0.2  # size of an entry's usual update in units of the learning rate, as A
 
 
 @dataclass(frozen=True)
-class Muon:
+class Muon(Spec):
     """Momentum whose matrices are made nearly orthogonal before the step: all of an update's
     singular values become about 1 (0.7 to 1.2, unless they were almost 0).
 

@@ -12,6 +12,7 @@ import torch
 
 from plastlab.errors import check_number
 from plastlab.rows import Rows
+from plastlab.spec import Spec
 from plastlab.whole import Whole
 
 Tensor = torch.Tensor
@@ -19,7 +20,7 @@ ONE = torch.ones((), dtype=torch.float32, device="cpu")
 
 
 @dataclass(frozen=True)
-class SGD:
+class SGD(Spec):
     """Gradient descent with momentum: b <- momentum b + g, w <- w - lr b. `weight_decay` adds
     weight_decay * w to the gradient, as in `torch.optim.SGD`."""
 
@@ -39,7 +40,7 @@ class SGD:
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(Spec):
     """Adam with bias correction; `weight_decay` adds weight_decay * w to the gradient (coupled),
     as in `torch.optim.Adam`.
 

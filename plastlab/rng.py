@@ -8,7 +8,7 @@ import hashlib
 import os
 import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral
 from typing import Any
 
@@ -68,8 +68,10 @@ def resolve_seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
     Raises:
         ValueError: no seed, a negative seed, or a seed listed twice.
     """
-    if not isinstance(seeds, Iterable):
-        check_number("seeds", seeds, low=1, integer=True)
+    if isinstance(seeds, (bytes, Mapping)):
+        raise TypeError(f"seeds must be a whole number or a list of them; got {seeds!r}.")
+    if not isinstance(seeds, Iterable) or getattr(seeds, "ndim", 1) == 0:
+        seeds = check_number("seeds", seeds, low=1, integer=True)
         count = _from_environment(SEED_COUNT, seeds, low=1)
         first = _from_environment(FIRST_SEED, 0, low=0)
         return tuple(range(first, first + count))

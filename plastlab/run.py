@@ -48,6 +48,7 @@ def run(
     check_experiment(stream, conditions)
     seeds, every = resolve_seeds(seeds), stream.steps if every is None else every
     check_number("run: every", every, 1, stream.steps, integer=True)
+    check_type("run: use_cache", use_cache, bool, "Give True or False.")
     if stream.steps % every:
         raise ValueError(f"run: every must divide steps={stream.steps}; got {every}.")
     probes = tuple(check_type("run: probes", probes, (list, tuple), "Write probes=[accuracy]."))

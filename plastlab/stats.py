@@ -1,7 +1,7 @@
 """Intervals over seeds: what a few per-seed numbers say about the mean."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 from scipy.stats import rankdata
 
-from plastlab.errors import check_number
+from plastlab.errors import check_number, check_numbers
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,10 @@ def rounded(effect: float, low: float, high: float) -> tuple[str, str, str]:
 
 
 def _per_seed(name: str, values: Iterable[float]) -> np.ndarray:
+    if not isinstance(values, Iterable) or isinstance(values, (str, bytes, Mapping, Set)):
+        raise TypeError(f"{name} must be one number per seed, shape [S]; got {values!r:.60}.")
     given = values if hasattr(values, "__array__") else list(values)
-    array = np.asarray(given, dtype=float)
+    array = check_numbers(name, given, finite=False)
     if array.ndim != 1:
         shape = list(array.shape)
         raise ValueError(f"{name} must be one number per seed, shape [S]; got shape {shape}.")

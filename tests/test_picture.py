@@ -118,7 +118,7 @@ def test_a_picture_does_not_change_with_the_arrays_it_was_made_from():
     ("wrong", "message"),
     [
         (lambda: Line([1, 2], [1]), "Line: x and y must be equally long; x has 2, y has 1"),
-        (lambda: Line([1], ["a"]), "Line.y must be a row of numbers; got ['a']"),
+        (lambda: Line([1], ["a"]), "Line.y must be numbers; got ['a']"),
         (lambda: Line([[1]], [1]), r"Line.x must be one row of numbers; got the shape [1, 1]"),
         (lambda: Dots([1], [1], color="red"), "Dots.color must be one of blue, orange"),
         (lambda: Line([1], [1], dash="dahsed"), "Did you mean 'dashed'?"),

@@ -356,7 +356,7 @@ def test_labels_are_moved_apart_and_stay_inside():
             lambda: plots.curves(result(), "acuracy"),
             "probe must be one of .* Did you mean 'accuracy'",
         ),
-        (lambda: plots.curves(result(), "loss", ["adam"]), "condition must be one of Adam, SGD"),
+        (lambda: plots.curves(result(), "loss", ["adam"]), "conditions must be one of Adam, SGD"),
         (lambda: plots.bars(result(), "rank"), "bars: probe must be one of"),
         (lambda: plots.bars(result(), "loss", times=7), "bars: times must be .* at most 6; got 7"),
         (lambda: plots.bars(result(), "loss", reference="ADAM"), "bars: reference must be one of"),

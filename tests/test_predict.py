@@ -108,13 +108,16 @@ def test_a_tally_counts_intervals_and_choices():
         (lambda: predict("?", low=0), "needs low and high, or choices; got low=0, high=None"),
         (lambda: predict("?", low=0, high=1, choices=["a", "b"]), "low and high, or choices"),
         (lambda: predict(3, low=0, high=1), "predict: question must be a str; got 3"),
-        (lambda: predict("?", low=1, high=0), "Slider.low must be below Slider.high"),
-        (lambda: predict("?", choices=["a"]), "Choice.options must hold at least 2"),
+        (lambda: predict("?", low=1, high=0), "predict: low must be below high; got 1, 0"),
+        (
+            lambda: predict("?", choices=["a"]),
+            "predict: choices must be at least 2, all different; got ['a']",
+        ),
         (lambda: number().commit(2.0), "Guess.commit: value must be a finite number at least 0"),
         (lambda: choice().commit("Adma"), "Did you mean 'Adam'?"),
         (lambda: number().reveal(truth="Adam"), "reveal: truth must be a finite number"),
         (lambda: choice().reveal(truth="RMSProp"), "reveal: truth must be one of Adam, SGD"),
-        (lambda: calibration([0.5]), "Give what predict(...) returned"),
+        (lambda: calibration([0.5]), "Give a list of what predict(...) returned"),
     ],
 )
 def test_a_wrong_question_says_what_is_wrong(wrong, message):

@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 
 from plastlab.losses import CrossEntropy, SquaredError
+from plastlab.spec import Spec
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,7 @@ class Problem:
 
 
 @dataclass(frozen=True, eq=False)
-class Data:
+class Data(Spec):
     """A kind of problem. Subclasses give `inputs`, `outputs`, `draw` and, where targets are real
     numbers, `loss = SquaredError()`. Your own arrays need no subclass: see Arrays.
 

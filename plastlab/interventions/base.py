@@ -9,13 +9,14 @@ from plastlab.muon import Muon
 from plastlab.nets import Architecture
 from plastlab.optim import SGD, Adam
 from plastlab.rows import Rows
+from plastlab.spec import Spec
 from plastlab.state import State
 
 MOMENTS = ("at_start", "at_task", "penalty", "after_backward", "after_step", "answers_with")
 
 
 @dataclass(frozen=True)
-class Intervention:
+class Intervention(Spec):
     """A change to how one condition trains. As it stands, it changes nothing.
 
     Settings are fields. What a method must remember lives in `mem`, an empty namespace that the

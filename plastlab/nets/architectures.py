@@ -12,12 +12,13 @@ from plastlab.nets.network import Network, Units
 from plastlab.nets.noisy import with_noise
 from plastlab.nets.normalization import INPUT_NORMS, BatchNorm, LayerNorm
 from plastlab.nets.spectral import CHOICES, with_spectral_norm
+from plastlab.spec import Spec
 
 STARTS = ("he", "torch")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Architecture:
+class Architecture(Spec):
     """What all specs share. `start` is the initialization: "he" draws N(0, gain**2 / fan_in)
     and zero biases (He et al., 2015), "torch" as `torch.nn` does. `gain` is that of the hidden
     layers, by default the activation's own; the output layer has gain 1. `layer_norm` or

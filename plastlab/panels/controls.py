@@ -12,31 +12,35 @@ from typing import Any
 import ipywidgets as widgets
 
 from plastlab.errors import check_choice, check_number, check_type
+from plastlab.spec import Spec, plain
 
 SLIDER, NUMBER = 16.0, 6.0  # widths in em of a slider and of a box for a number, without the name
 COLUMN = "27em"
+EXACT = 1e15  # beyond this, a page no longer tells whole numbers apart
+STOPS = 1e6  # of a slider, at most
 ROUND = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 
 
 @dataclass(frozen=True)
-class Slider:
-    """A number from `low` to `high`, whole if both are ints.
+class Slider(Spec):
+    """A number from `low` to `high`, whole if all that is given are ints.
 
     It starts at `value`, or in the middle. `step` is set from the range if it is left open. With
     `log` it stops at round numbers instead, ten to a decade, and at `low`, `high` and `value`.
     """
 
-    low: float
-    high: float
-    value: float | None = None
+    low: int | float
+    high: int | float
+    value: int | float | None = None
     log: bool = False
-    step: float | None = None
+    step: int | float | None = None
     label: str = ""
 
     def __post_init__(self) -> None:
         """Check the fields and fill those that were left open."""
-        check_number("Slider.low", self.low)
-        check_number("Slider.high", self.high)
+        for name in ("low", "high"):
+            check_number(f"Slider.{name}", getattr(self, name), -EXACT, EXACT)
+        check_type("Slider.log", self.log, bool, "Give True or False.")
         if self.low >= self.high:
             raise ValueError(f"Slider.low must be below Slider.high; got {self.low}, {self.high}.")
         if self.log:
@@ -44,8 +48,10 @@ class Slider:
             if self.step is not None:
                 raise ValueError(f"Slider.step must be left open with log; got {self.step!r}.")
         else:
+            span = self.high - self.low
+            check_number("Slider.high - Slider.low", span, 1 / EXACT)
             object.__setattr__(self, "step", self._usual_step() if self.step is None else self.step)
-            check_number("Slider.step", self.step, 0, low_open=True)
+            check_number("Slider.step", self.step, span / STOPS, span)
         if self.value is None:
             object.__setattr__(self, "value", self._middle())
         check_number("Slider.value", self.value, self.low, self.high)
@@ -54,7 +60,8 @@ class Slider:
     @property
     def whole(self) -> bool:
         """Whether it gives whole numbers."""
-        return not self.log and all(isinstance(end, int) for end in (self.low, self.high))
+        given = (self.low, self.high, self.value, self.step)
+        return not self.log and all(isinstance(n, int) for n in given if n is not None)
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -97,7 +104,7 @@ class Slider:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(Spec):
     """One of a few options, a button each; it starts at `value`, or at the first."""
 
     options: Sequence[Any]
@@ -107,9 +114,12 @@ class Choice:
     def __post_init__(self) -> None:
         """Check the fields."""
         check_type("Choice.options", self.options, (list, tuple), "Give a list.")
-        object.__setattr__(self, "options", tuple(self.options))
+        object.__setattr__(self, "options", plain(tuple(self.options)))
         if len(self.options) < 2:
             raise ValueError(f"Choice.options must hold at least 2; got {list(self.options)}.")
+        names = [str(option) for option in self.options]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Choice.options must all have different names; got {names}.")
         if self.value is None:
             object.__setattr__(self, "value", self.options[0])
         check_choice("Choice.value", self.value, self.options)
@@ -127,7 +137,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Switch:
+class Switch(Spec):
     """Something that is on or off, as a box to tick."""
 
     value: bool = False

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from plastlab.errors import check_type
+from plastlab.errors import check_takes
 from plastlab.panels.chart import Chart
 from plastlab.panels.controls import Control, Knobs
 from plastlab.panels.frontend import Panel
@@ -51,5 +51,6 @@ def explore(picture: Callable[..., Picture | Row], **knobs: Control) -> Explorer
     Raises:
         TypeError: a knob is not a Slider, Choice or Switch, or `picture` gives no Picture or Row.
     """
-    check_type("explore: picture", picture, Callable, "Give a function of the knobs' values.")
-    return Explorer(picture, Knobs(knobs))
+    shown = Knobs(knobs)
+    check_takes("explore: picture", picture, knobs)
+    return Explorer(picture, shown)

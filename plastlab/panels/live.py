@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from plastlab.errors import check_choice, check_number, check_type
+from plastlab.errors import check_choice, check_function, check_number, check_takes, check_type
 from plastlab.panels.chart import Chart
 from plastlab.panels.controls import Control, Knobs, Slider, align, side_by_side
 from plastlab.panels.frontend import Panel
@@ -187,12 +187,22 @@ def live(
         TypeError: a knob is no Slider, Choice or Switch, or a function gives something else.
         ValueError: `while_running` names no knob.
     """
-    for name, function in {"start": start, "record": record, "picture": picture}.items():
-        check_type(f"live: {name}", function, Callable, "Give a function.")
+    for name, function in {"record": record, "picture": picture}.items():
+        check_function(f"live: {name}", function)
+    check_type("live: buttons", buttons, (Mapping, type(None)), 'Write {"Reset": function}.')
+    for name, function in (buttons or {}).items():
+        check_type("live: buttons: a name", name, str)
+        check_function(f"live: buttons[{name!r}]", function, "Give a function of the training.")
+    check_type(
+        "live: while_running", while_running, (Mapping, type(None)), "Write {knob: function}."
+    )
+    for name, function in (while_running or {}).items():
+        check_function(f"live: while_running[{name!r:.60}]", function, "Give a function.")
     check_number("live: speed", speed, *SPEEDS)
     check_number("live: preview", preview, 0, integer=True)
     for name in while_running or {}:
         check_choice("live: a name in while_running", name, knobs)
+    check_takes("live: start", start, ("seed", *knobs))
     script = Script(start, record, picture, dict(buttons or {}), dict(while_running or {}))
     return Live(script, Knobs(knobs), speed, preview)
 

@@ -1,12 +1,13 @@
 """What a picture is made of: lines, dots, bars, bands and rules, as frozen rows of numbers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import cos, pi, sin
 from typing import Any
 
 import numpy as np
 
-from plastlab.errors import check_choice, check_type
+from plastlab.errors import HUGE, check_choice, check_number, check_numbers, check_type
 from plastlab.plots.palette import COLORS, GREY
 
 # Pixels on and off, for lines with round ends.
@@ -142,7 +143,7 @@ class Bars(Mark):
 
     def __post_init__(self) -> None:
         """Put names where the numbers 0, 1, 2 ... go."""
-        x = list(self.x)
+        x = list(self.x) if isinstance(self.x, Iterable) and np.ndim(self.x) else []
         if x and all(isinstance(name, str) for name in x):
             object.__setattr__(self, "names", tuple(x))
             object.__setattr__(self, "x", np.arange(len(x)))
@@ -182,7 +183,8 @@ class Rule(Mark):
         if (self.x is None) == (self.y is None):
             raise ValueError(f"Rule needs x or y, one of them; got x={self.x!r} and y={self.y!r}.")
         direction = "x" if self.y is None else "y"
-        object.__setattr__(self, direction, float(getattr(self, direction)))
+        at = check_number(f"Rule.{direction}", getattr(self, direction), -HUGE, HUGE)
+        object.__setattr__(self, direction, float(at))
 
     def reach(self, direction: str) -> list[np.ndarray]:
         """Return where the rule is, if it crosses that axis."""
@@ -199,10 +201,7 @@ class Rule(Mark):
 
 def _numbers(name: str, given: Any) -> np.ndarray:
     """Return `given` as a read-only row of floats; nan and inf stay, and are not drawn."""
-    try:
-        numbers = np.array(given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be a row of numbers; got {given!r}.") from error
+    numbers = check_numbers(name, given, finite=False).copy()
     if numbers.ndim != 1:
         shape = list(numbers.shape)
         raise ValueError(f"{name} must be one row of numbers; got the shape {shape}. Take one row.")

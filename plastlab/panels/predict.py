@@ -1,14 +1,14 @@
 """predict: say what you expect before you see it; what happened is shown once you have."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 from IPython.display import display
 
-from plastlab.errors import check_choice, check_number, check_type
-from plastlab.panels.controls import Choice, Slider, align, buttons
+from plastlab.errors import check_all, check_choice, check_number, check_type
+from plastlab.panels.controls import EXACT, Choice, Slider, align, buttons
 from plastlab.panels.frontend import Manners
 from plastlab.screen import headless
 
@@ -168,7 +168,7 @@ def predict(
     if (choices is None) == (low is None or high is None):
         given = f"low={low}, high={high}, choices={choices}"
         raise ValueError(f"predict needs low and high, or choices; got {given}.")
-    guess = Guess(question, _range(low, high) if choices is None else Choice(choices))
+    guess = Guess(question, _range(low, high) if choices is None else _choice(choices))
     if headless():
         print(f"{question}\n{NOT_ASKED}")
     else:
@@ -176,11 +176,10 @@ def predict(
     return guess
 
 
-def calibration(guesses: Iterable[Guess]) -> None:
+def calibration(guesses: Sequence[Guess]) -> None:
     """Say how many of the guesses came out; the line follows guesses that are still open."""
-    guesses = tuple(guesses)
-    for guess in guesses:
-        check_type("calibration: each guess", guess, Guess, "Give what predict(...) returned.")
+    remedy = "Give a list of what predict(...) returned."
+    guesses = check_all("calibration: guesses", guesses, Guess, remedy)
     if headless():
         print(tally(guesses))
         return
@@ -238,8 +237,20 @@ def _form(guess: Guess) -> widgets.VBox:
     return form
 
 
+def _choice(choices: Sequence[Any]) -> Choice:
+    check_type("predict: choices", choices, (list, tuple), "Give a list.")
+    names = [str(choice) for choice in choices]
+    if len(set(names)) < max(2, len(names)):
+        raise ValueError(f"predict: choices must be at least 2, all different; got {names!r:.60}.")
+    return Choice(choices)
+
+
 def _range(low: float, high: float) -> Slider:
     """Return a slider; a range as short as a share's is continuous, also between whole numbers."""
+    low = check_number("predict: low", low, -EXACT, EXACT)
+    high = check_number("predict: high", high, -EXACT, EXACT)
+    if high - low < 1 / EXACT:
+        raise ValueError(f"predict: low must be below high; got {low}, {high}.")
     return Slider(low, high) if high - low >= 10 else Slider(float(low), float(high))
 
 

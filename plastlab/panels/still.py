@@ -42,7 +42,8 @@ def _draw(axes: Axes, picture: Any) -> None:
     named = picture.legend()
     if len(named) > 1:
         look = {"frameon": False, "labelcolor": GREY, "fontsize": style.TEXT - 1, "handlelength": 3}
-        axes.legend([artists[k] for k in named], [picture.marks[k].label for k in named], **look)
+        names = [picture.marks[k].label for k in named]
+        style.key(axes, [artists[k] for k in named], names, **look)
 
 
 def _draw_mark(axes: Axes, mark: Any, look: Style) -> Any:

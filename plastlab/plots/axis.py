@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plastlab.errors import check_number, check_type
+from plastlab.errors import HUGE, check_number, check_type
+from plastlab.spec import Spec
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
-class Axis:
+class Axis(Spec):
     """A label, limits (None: from the data) and whether the scale is logarithmic."""
 
     label: str = ""
@@ -23,11 +24,12 @@ class Axis:
     def __post_init__(self) -> None:
         """Check the fields."""
         check_type("Axis.label", self.label, str)
+        check_type("Axis.log", self.log, bool, "Give True or False.")
         for name in ("low", "high"):
             limit = getattr(self, name)
             if limit is None:
                 continue
-            check_number(f"Axis.{name}", limit)
+            check_number(f"Axis.{name}", limit, -HUGE, HUGE)
             if self.log and limit <= 0:
                 raise ValueError(
                     f"Axis.{name} must be above 0 on a logarithmic axis; got {limit:g}."
@@ -45,6 +47,7 @@ class Axis:
         """
         found = np.concatenate([np.empty(0), *values])
         found = found[np.isfinite(found)]
+        self._check_in_reach(found)
         if self.log:
             found = np.log10(found[found > 0])
         low, high = (found.min(), found.max()) if found.size else (0.0, 1.0)
@@ -57,6 +60,16 @@ class Axis:
         low = low - room[0] if given[0] is None else given[0]
         high = high + room[1] if given[1] is None else given[1]
         return self._unscaled(low), self._unscaled(high)
+
+    def _check_in_reach(self, found: np.ndarray) -> None:
+        """Raise if all numbers lie beyond one of the limits, and the other follows from them."""
+        if found.size and self.high is None and self.low is not None and found.max() < self.low:
+            given, end = f"low={self.low:g}", f"below it, at most {found.max():g}"
+        elif found.size and self.low is None and self.high is not None and found.min() > self.high:
+            given, end = f"high={self.high:g}", f"above it, at least {found.min():g}"
+        else:
+            return
+        raise ValueError(f"Axis: nothing is in reach of {given}: all is {end}. Give both limits.")
 
     def _scaled(self, value: float) -> float:
         return math.log10(value) if self.log else float(value)

@@ -33,12 +33,13 @@ def bars(
         ValueError: a probe or a condition that the result does not hold, or more times than it has.
     """
     check_type("bars: result", result, Result, "Give what run(...) returned.")
-    check_choice("bars: probe", words.plain(probe), result.probes)
+    probe = words.plain(check_type("bars: probe", probe, str, "Give a name."))
+    check_choice("bars: probe", probe, result.probes)
     check_number("bars: times", times, low=1, high=len(result.steps), integer=True)
-    shown = chosen("bars: condition", conditions, result.conditions)
+    shown = chosen("bars: conditions", conditions, result.conditions)
     if reference is not None:
         check_choice("bars: reference", reference, result.conditions)
-    spec = _Bars(result, words.plain(probe), times, shown, reference)
+    spec = _Bars(result, probe, times, shown, reference)
     return Plot(spec.draw, spec.describe)
 
 

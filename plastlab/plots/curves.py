@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plastlab.errors import check_type
+from plastlab.errors import check_all, check_type
 from plastlab.plots import style, words
 from plastlab.plots.chosen import chosen
 from plastlab.plots.palette import GREY
@@ -31,11 +31,13 @@ def curves(
         ValueError: a probe or a condition that the result does not hold.
     """
     check_type("curves: result", result, Result, "Give what run(...) returned.")
-    names = [probe] if isinstance(probe, str) else list(probe)
+    if guess is not None and not hasattr(guess, "committed"):
+        raise TypeError(f"curves: guess must be what predict(...) returned; got {guess!r:.60}.")
+    names = (probe,) if isinstance(probe, str) else check_all("curves: probe", probe, str)
     spec = _Curves(
         result,
         chosen("curves: probe", [words.plain(each) for each in names], result.probes),
-        chosen("curves: condition", conditions, result.conditions),
+        chosen("curves: conditions", conditions, result.conditions),
         guess,
     )
     return Plot(spec.draw, spec.describe)

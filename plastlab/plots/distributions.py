@@ -8,10 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plastlab.errors import check_number, check_type
+from plastlab.errors import check_named, check_number, check_numbers, check_type
 from plastlab.plots import style, words
 from plastlab.plots.palette import GREY
 from plastlab.plots.plot import Plot
+
+MOST = 10_000  # bins
+FURTHEST = 1e300  # beyond this, differences overflow
 
 
 def histogram(values: Mapping[str, Any], label: str, bins: int = 40) -> Plot:
@@ -23,8 +26,10 @@ def histogram(values: Mapping[str, Any], label: str, bins: int = 40) -> Plot:
         ValueError: no entry, or an entry without finite numbers.
     """
     check_type("histogram: label", label, str, "Say what the numbers are.")
-    check_number("histogram: bins", bins, low=1, integer=True)
+    bins = check_number("histogram: bins", bins, low=1, high=MOST, integer=True)
     groups = {name: given.ravel() for name, given in _arrays("histogram", values).items()}
+    if any((np.abs(words.finite(each)) > FURTHEST).any() for each in groups.values()):
+        raise ValueError(f"histogram: values must lie within {FURTHEST:g} of 0.")
     spec = _Histogram(groups, label, bins)
     return Plot(spec.draw, spec.describe)
 
@@ -41,18 +46,22 @@ def spectrum(values: Mapping[str, Any], label: str = "singular value") -> Plot:
     check_type("spectrum: label", label, str, "Say what the numbers are.")
     groups = {name: np.atleast_2d(given) for name, given in _arrays("spectrum", values).items()}
     for name, given in groups.items():
-        if given.ndim > 2 or (given < 0).any():
+        if given.ndim > 2 or (given < 0).any() or not (given > 0).any():
             raise ValueError(
-                f"spectrum: values[{name!r}] must be numbers of at least 0, shape [K] or [S, K]; "
-                f"got shape {list(given.shape)} and a smallest number of {given.min():g}."
+                f"spectrum: values[{name!r}] must be numbers of at least 0, shape [K] or [S, K], "
+                f"and not all 0; got shape {list(given.shape)} "
+                f"and a smallest number of {given.min():g}."
             )
     spec = _Spectrum({name: -np.sort(-given, axis=1) for name, given in groups.items()}, label)
     return Plot(spec.draw, spec.describe)
 
 
 def _arrays(function: str, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    check_type(f"{function}: values", values, Mapping, 'Give names and numbers: {"Adam": numbers}.')
-    arrays = {name: np.asarray(given, dtype=float) for name, given in values.items()}
+    check_named(f"{function}: values", values, object, 'Write {"Adam": numbers}.')
+    arrays = {
+        name: check_numbers(f"{function}: values[{name!r:.60}]", given, finite=False)
+        for name, given in values.items()
+    }
     empty = [name for name, given in arrays.items() if not np.isfinite(given).any()]
     if empty or not arrays:
         what = f"values[{empty[0]!r}] has none" if empty else "values is empty"

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from plastlab.errors import check_type
+from plastlab.errors import check_all, check_named, check_numbers, check_type
 from plastlab.plots import style, words
 from plastlab.plots.palette import COLORS, GREY
 from plastlab.plots.plot import Plot
@@ -19,6 +19,8 @@ from plastlab.plots.plot import Plot
 PAPER, INK = "#f4f6f8", "#14212b"
 SHADES = LinearSegmentedColormap.from_list("shades", [PAPER, COLORS["blue"], INK])
 CURVE = {"color": COLORS["orange"], "linewidth": 2.6, "dash_capstyle": "round"}
+NAMES = 'Write ("depth", "width").'
+LINES = 'Write {"relu": [(x, y)]}.'
 OUTLINE = [withStroke(linewidth=5, foreground=PAPER)]
 
 
@@ -41,19 +43,57 @@ def heatmap(
     Raises:
         ValueError: a panel of another shape, or curves for a panel that is not there.
     """
-    check_type("heatmap: values", values, Mapping, 'Give names and numbers: {"relu": numbers}.')
-    grids = {name: np.asarray(given, dtype=float) for name, given in values.items()}
+    x, y = _places("x", x), _places("y", y)
+    for name, given in (("label", label), ("curve", curve)):
+        check_type(f"heatmap: {name}", given, str, "Say what it is.")
+    names = check_all("heatmap: axes", axes, str, NAMES)
+    if len(names) != 2:
+        raise ValueError(f"heatmap: axes must be two names; got {len(names)}. {NAMES}")
+    check_named("heatmap: values", values, object, 'Write {"relu": numbers}.')
+    grids = {name: _shares(name, given) for name, given in values.items()}
     for name, grid in grids.items():
         if grid.shape != (len(y), len(x)):
             raise ValueError(
                 f"heatmap: values[{name!r}] must have shape [len(y), len(x)] = "
                 f"[{len(y)}, {len(x)}]; got {list(grid.shape)}."
             )
-    lost = set(curves or ()) - set(grids)
+    curves = {} if curves is None else check_named("heatmap: curves", curves, (list, tuple), LINES)
+    lines = {name: [_line(name, each) for each in several] for name, several in curves.items()}
+    lost = set(lines) - set(grids)
     if lost or not grids:
         raise ValueError(f"heatmap: no panel for {sorted(lost) or 'anything: values is empty'}.")
-    spec = _Heat(grids, tuple(x), tuple(y), axes, label, dict(curves or {}), curve)
+    spec = _Heat(grids, x, y, names, label, lines, curve)
     return Plot(spec.draw, spec.describe)
+
+
+def _places(name: str, given: Sequence[float]) -> tuple[float, ...]:
+    """The centers of the cells along an axis: equally spaced, or by equal factors along y."""
+    row = check_numbers(f"heatmap: {name}", given, 0 if name == "y" else None, low_open=True)
+    if row.ndim != 1:
+        raise ValueError(f"heatmap: {name} must be one row; got shape {list(row.shape)}.")
+    steps = np.diff(np.log(row) if name == "y" else row)
+    if len(steps) and (steps[0] <= 0 or not np.allclose(steps, steps[0], rtol=1e-2)):
+        how = "by equal factors" if name == "y" else "in equal steps"
+        raise ValueError(f"heatmap: {name} must rise {how}; got {row.tolist()}.")
+    return tuple(row.tolist())
+
+
+def _shares(name: str, given: Any) -> np.ndarray:
+    grid = check_numbers(f"heatmap: values[{name!r:.60}]", given, finite=False)
+    if ((grid < 0) | (grid > 1)).any():
+        raise ValueError(f"heatmap: values[{name!r:.60}] must be shares, from 0 to 1, or nan.")
+    return grid
+
+
+def _line(name: str, given: Any) -> tuple[np.ndarray, ...]:
+    """x and y of a curve, equally long."""
+    where = f"heatmap: curves[{name!r:.60}]"
+    if not isinstance(given, (list, tuple)) or len(given) != 2:
+        raise TypeError(f"{where} must be pairs (x, y); got {given!r:.60}. {LINES}")
+    line = tuple(np.atleast_1d(check_numbers(where, each, finite=False)) for each in given)
+    if line[0].shape != line[1].shape or line[0].ndim > 1:
+        raise ValueError(f"{where} must have as many x as y, in one row each.")
+    return line
 
 
 @dataclass(frozen=True)
@@ -74,7 +114,7 @@ class _Heat:
         if self.curves:
             text = {"fontsize": style.TEXT, "labelcolor": GREY, "handlelength": 2.6}
             key, place = Line2D([], [], **CURVE), {"loc": "outside upper left", "frameon": False}
-            figure.legend([key], [self.curve], **place, **text)
+            style.key(figure, [key], [self.curve], **place, **text)
         return figure
 
     def _panel(self, axes: Axes, name: str, grid: np.ndarray) -> None:

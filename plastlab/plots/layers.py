@@ -7,9 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plastlab.errors import check_choice, check_type
+from plastlab.errors import check_named
 from plastlab.plots import style, words
 from plastlab.plots.axis import ticks
+from plastlab.plots.chosen import chosen
 from plastlab.plots.palette import GREY
 from plastlab.plots.plot import Plot
 from plastlab.propagation import QUANTITIES, Propagation
@@ -36,18 +37,15 @@ def layers(
     Raises:
         ValueError: no propagation, or another quantity.
     """
-    check_type("layers: measured", measured, Mapping, 'Give {"gain 1": propagate(...)}.')
+    check_named("layers: measured", measured, object, 'Give {"gain 1": propagate(...)}.')
     nested = all(isinstance(each, Mapping) for each in measured.values())
     panels = dict(measured) if nested else {"": measured}
     for each in panels.values():
-        for found in each.values():
-            check_type("layers: measured", found, Propagation, "Give what propagate(...) returned.")
+        check_named("layers: measured", each, Propagation, "Give what propagate(...) returned.")
     if not panels or not all(panels.values()):
         raise ValueError('layers: measured is empty; give {"gain 1": propagate(...)}.')
-    asked = [quantity] if isinstance(quantity, str) else list(quantity)
-    for each in asked:
-        check_choice("layers: quantity", each, QUANTITIES)
-    spec = _Layers(panels, tuple(asked))
+    asked = chosen("layers: quantity", [] if quantity is None else quantity, QUANTITIES)
+    spec = _Layers(panels, asked)
     return Plot(spec.draw, spec.describe)
 
 

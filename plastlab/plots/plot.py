@@ -11,6 +11,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from PIL import Image
 
+from plastlab.errors import check_function, check_type
+from plastlab.plots import style
 from plastlab.screen import headless
 
 DPI = 192
@@ -26,13 +28,15 @@ class Plot:
 
     def __init__(self, draw: Callable[[], Figure], describe: Callable[[], str]) -> None:
         """Keep the two functions; neither is called yet."""
+        check_function("Plot.draw", draw, "Give a function that makes a matplotlib figure.")
+        check_function("Plot.describe", describe, "Give a function that makes the text.")
         self._draw = draw
         self._describe = describe
 
     @cached_property
     def figure(self) -> Figure:
-        """The matplotlib figure."""
-        return self._draw()
+        """The matplotlib figure. All its words are text: a "$" in a name is a dollar."""
+        return style.as_text(check_type("Plot.draw: its result", self._draw(), Figure))
 
     @cached_property
     def alt(self) -> str:

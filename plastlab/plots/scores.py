@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from plastlab.errors import check_type
+from plastlab.errors import check_named, check_number, check_numbers, check_type
 from plastlab.plots import style, words
 from plastlab.plots.palette import GREY
 from plastlab.plots.plot import Plot
@@ -34,9 +34,18 @@ def forest(
         ValueError: no entry.
     """
     check_type("forest: label", label, str, "Say what the numbers are.")
+    check_named("forest: scores", scores, Interval, 'Write {"Adam": interval(numbers)}.')
+    parts = {} if parts is None else check_named("forest: parts", parts, Mapping)
+    for name, part in parts.items():
+        for what, number in check_named("forest: parts", part, object).items():
+            check_number(f"forest: parts[{name!r:.60}][{what!r:.60}]", number)
+    marks = {} if marks is None else check_type("forest: marks", marks, Mapping)
+    for at, name in marks.items():
+        check_type("forest: marks: a name", name, str, 'Write {0.5: "half"}.')
+        check_number("forest: marks: a number", at)
     if not scores:
         raise ValueError("forest: scores must hold at least one entry; got none.")
-    spec = _Forest(dict(scores), label, dict(parts or {}), dict(marks or {}))
+    spec = _Forest(dict(scores), label, parts, dict(marks))
     return Plot(spec.draw, spec.describe)
 
 
@@ -47,7 +56,16 @@ def profiles(levels: np.ndarray, shares: Mapping[str, np.ndarray], label: str, s
     Raises:
         ValueError: no entry, or one of another length than `levels`.
     """
-    levels = np.asarray(levels, dtype=float)
+    levels = check_numbers("profiles: levels", levels)
+    if levels.ndim != 1:
+        raise ValueError(f"profiles: levels must be one row; got shape {list(levels.shape)}.")
+    for name, given in (("label", label), ("share", share)):
+        check_type(f"profiles: {name}", given, str, "Say what the numbers are.")
+    check_named("profiles: shares", shares, object, 'Write {"Adam": shares}.')
+    shares = {
+        name: check_numbers(f"profiles: shares[{name!r:.60}]", line, 0, 1)
+        for name, line in shares.items()
+    }
     for name, line in shares.items():
         if np.shape(line) != levels.shape:
             raise ValueError(
@@ -56,7 +74,7 @@ def profiles(levels: np.ndarray, shares: Mapping[str, np.ndarray], label: str, s
             )
     if not shares:
         raise ValueError("profiles: shares must hold at least one entry; got none.")
-    spec = _Profiles(levels, dict(shares), label, share)
+    spec = _Profiles(levels, shares, label, share)
     return Plot(spec.draw, spec.describe)
 
 
@@ -74,7 +92,7 @@ class _Forest:
         looks = style.looks(len(self._kinds) + 1)
         for row, (name, found) in enumerate(self.scores.items()):
             self._row(axes, row, name, found, looks)
-        axes.set_yticks(range(len(self.scores)), list(self.scores))
+        axes.set_yticks(range(len(self.scores)), [style.cut(name) for name in self.scores])
         axes.set_ylim(len(self.scores) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -153,7 +171,8 @@ def _key(figure: Figure, names: Sequence[str], looks: Sequence[style.Look]) -> N
         Line2D([], [], color=look.color, marker=look.marker, linestyle="", **SMALL)
         for look in looks
     ]
-    figure.legend(
+    style.key(
+        figure,
         handles,
         names,
         loc="outside upper left",

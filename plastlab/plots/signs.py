@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from plastlab.errors import check_type
+from plastlab.errors import check_all, check_named, check_type
 from plastlab.plots import style
 from plastlab.plots.heat import INK, PAPER
 from plastlab.plots.palette import COLORS, GREY
@@ -32,8 +32,12 @@ def signs(
     Raises:
         ValueError: no row, or one of another length than `columns`.
     """
-    check_type("signs: values", values, Mapping, 'Give {"a row": [interval(numbers), ...]}.')
+    remedy = 'Give {"a row": [interval(numbers), ...]}.'
+    check_named("signs: values", values, (list, tuple), remedy)
+    check_type("signs: label", label, str, "Say what the numbers are.")
+    columns = check_all("signs: columns", columns, str, "Give a list of names.")
     for name, row in values.items():
+        check_all(f"signs: values[{name!r:.60}]", row, (Interval, type(None)), remedy)
         if len(row) != len(columns):
             raise ValueError(
                 f"signs: values[{name!r}] must hold one interval for each of the {len(columns)} "
@@ -41,7 +45,7 @@ def signs(
             )
     if not values:
         raise ValueError("signs: values must hold at least one row; got none.")
-    spec = _Signs({name: list(row) for name, row in values.items()}, tuple(columns), label)
+    spec = _Signs({name: list(row) for name, row in values.items()}, columns, label)
     return Plot(spec.draw, spec.describe)
 
 
@@ -70,8 +74,8 @@ class _Signs:
                 color = GREY if found is None else PAPER if found.mean > DARK else INK
                 place = {"ha": "center", "va": "center", "fontsize": 9.5, "color": color}
                 axes.text(i + 0.5, j + 0.5, told(found), **place)
-        axes.set_yticks(np.arange(len(self.rows)) + 0.5, list(self.rows))
-        names = [fill(name, 13, break_long_words=False) for name in self.columns]
+        axes.set_yticks(np.arange(len(self.rows)) + 0.5, [style.cut(name) for name in self.rows])
+        names = [fill(style.cut(name), 13, break_long_words=False) for name in self.columns]
         axes.set_xticks(np.arange(len(names)) + 0.5, names)
         axes.tick_params(length=0)
         axes.invert_yaxis()

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from plastlab.boundary import Crossing, Steps
-from plastlab.errors import check_choice, check_type
+from plastlab.errors import check_choice, check_named
 from plastlab.plots import style, words
 from plastlab.plots.palette import GREY
 from plastlab.plots.plot import Plot
@@ -32,12 +32,11 @@ def steps(measured: Mapping[str, Mapping[str, Steps]], quantity: str = "step_siz
         ValueError: nothing measured, or another quantity.
         TypeError: a quantity that numbers without a network do not have.
     """
-    check_type("steps: measured", measured, Mapping, 'Give {"a title": cross(...)}.')
+    check_named("steps: measured", measured, Mapping, 'Give {"a title": cross(...)}.')
     check_choice("steps: quantity", quantity, NAMES)
     kind = Steps if quantity == "step_size" else Crossing
     for found in measured.values():
-        for each in check_type("steps: a panel", found, Mapping, "Give cross(...).").values():
-            check_type("steps: measured", each, kind, f"{quantity} comes from cross(...).")
+        check_named("steps: measured", found, kind, f"{quantity} comes from cross(...).")
     if not measured or not all(measured.values()):
         raise ValueError('steps: measured is empty; give {"a title": cross(...)}.')
     spec = _Steps({title: dict(found) for title, found in measured.items()}, quantity)
@@ -116,4 +115,4 @@ def _key(axes: Axes, names: list[str]) -> None:
         for look in style.looks(len(names))
     ]
     text = {"frameon": False, "fontsize": style.TEXT, "labelcolor": GREY, "handlelength": 2.6}
-    axes.legend(handles, names, loc="upper center", bbox_to_anchor=(0.5, -0.22), **text)
+    style.key(axes, handles, names, loc="upper center", bbox_to_anchor=(0.5, -0.22), **text)

@@ -3,16 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import fill
+from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter
 
 from plastlab.plots.palette import COLORS, GREY
 
 WIDTH = 7.0  # inches, at 96 pixels each: the width of a notebook's output
 TEXT = 10.5  # points
+LONGEST = 120  # letters of a name
 SEED = {"linewidth": 0.8, "alpha": 0.45}
 MEAN = {"linewidth": 2.6, "solid_capstyle": "round", "dash_capstyle": "round"}
 DASHES = ("-", (0, (3.2, 1.6)), (0, (0.8, 1.6)), (0, (4, 1.4, 0.8, 1.4)), (0, (1.8, 1.4)))
@@ -62,8 +67,8 @@ def dress(axes: Axes) -> None:
 
 def name(axes: Axes, x: str = "", y: str = "") -> None:
     """Name the axes. The name of y stands above the axis, where it can be read upright."""
-    axes.set_xlabel(x, color=GREY, fontsize=TEXT)
-    axes.set_title(y, color=GREY, fontsize=TEXT, loc="left", pad=8)
+    axes.set_xlabel(cut(x), color=GREY, fontsize=TEXT)
+    axes.set_title(cut(y), color=GREY, fontsize=TEXT, loc="left", pad=8)
 
 
 def set_limits(axes: Axes, limits: tuple[float | None, float | None], axis: str = "y") -> None:
@@ -74,6 +79,19 @@ def set_limits(axes: Axes, limits: tuple[float | None, float | None], axis: str 
     )
     room = 0.02 * (high - low)
     axes.set(**{f"{axis}lim": (low - room, high + room if limits[1] is not None else high)})
+
+
+def as_text(figure: Figure) -> Figure:
+    """Take every word in a figure for text, not for mathematics, but for the powers of ten that
+    matplotlib itself writes at the ticks of a logarithmic axis."""
+    own = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_formatter(), LogFormatter):
+                own |= set(axis.get_ticklabels(which="both"))
+    for text in set(figure.findobj(Text)) - own:
+        text.set_parse_math(False)
+    return figure
 
 
 def round_ticks(first: int, last: int) -> list[int]:
@@ -91,15 +109,29 @@ def round_ticks(first: int, last: int) -> list[int]:
 
 def wrapped(name: str) -> str:
     """The name of a condition in lines of at most 22 letters."""
-    return "\n".join(fill(line, 22) for line in name.splitlines())
+    return "\n".join(fill(line, 22) for line in cut(name).splitlines())
+
+
+def cut(name: str) -> str:
+    """A name, or the beginning of a very long one."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
+def key(place: Figure | Axes, handles: Sequence[Artist], names: Sequence[str], **look: Any) -> None:
+    """A legend of these artists. The names are put in last: matplotlib leaves out a name that
+    begins with an underscore."""
+    legend = place.legend(handles, ["name"] * len(handles), **look)
+    for text, each in zip(legend.get_texts(), names, strict=True):
+        text.set_text(cut(each.replace("\n", ", ")))
 
 
 def legend(figure: Figure, names: Sequence[str], styles: Sequence[Look]) -> None:
     """Names of the conditions in a row above the panels."""
     handles = [Line2D([], [], color=look.color, linestyle=look.dash, **MEAN) for look in styles]
-    figure.legend(
+    key(
+        figure,
         handles,
-        [each.replace("\n", ", ") for each in names],
+        names,
         loc="outside upper left",
         ncols=min(len(names), 4),
         frameon=False,

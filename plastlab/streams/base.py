@@ -12,10 +12,11 @@ from plastlab.data.drawn import base
 from plastlab.errors import check_number, check_type
 from plastlab.losses import CrossEntropy
 from plastlab.rng import generator
+from plastlab.spec import Spec
 
 
 @dataclass(frozen=True)
-class Stream:
+class Stream(Spec):
     """`tasks` problems, one after the other, with `steps` updates on batches of `batch` each.
 
     Subclasses say in `change` what becomes of the base problem `data` at task t, and in `changes`

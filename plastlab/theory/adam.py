@@ -5,7 +5,15 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import ArrayLike
 
-from plastlab.errors import check_choice, check_number
+from plastlab.errors import (
+    HUGE,
+    LONGEST,
+    check_choice,
+    check_number,
+    check_numbers,
+    check_shapes,
+    check_type,
+)
 
 PARTS = ("m", "v", "count")
 
@@ -29,7 +37,12 @@ def adam_step_after_jump(
 
     each over 1 - beta^(count + k), from Kingma and Ba (2015), algorithm 1; eps is left out.
     """
-    check_number("adam_step_after_jump: steps", steps, 1, integer=True)
+    check_number("adam_step_after_jump: jump", jump, -HUGE, HUGE)
+    _check("adam_step_after_jump", steps, beta1, beta2)
+    if count is not None:
+        count = check_number("adam_step_after_jump: count", count, 0, integer=True)
+    remedy = 'Give some of "m", "v" and "count", as ("m",).'
+    check_type("adam_step_after_jump: forget", forget, (tuple, list, set, frozenset), remedy)
     for part in forget:
         check_choice("adam_step_after_jump: forget", part, PARTS)
     k = np.arange(1, steps + 1)
@@ -67,8 +80,13 @@ def adam_step_after_quiet(
     without end and full agreement give (1 - beta1^k) / sqrt(1 - beta2^k). `jump` and `agreement`
     may be arrays of one shape [...].
     """
-    check_number("adam_step_after_quiet: steps", steps, 1, integer=True)
-    square, same = np.asarray(jump, float)[..., None] ** 2, np.asarray(agreement, float)[..., None]
+    _check("adam_step_after_quiet", steps, beta1, beta2)
+    if count is not None:
+        count = check_number("adam_step_after_quiet: count", count, 0)
+    jump = check_numbers("adam_step_after_quiet: jump", jump, 0, HUGE, low_open=True)
+    agreement = check_numbers("adam_step_after_quiet: agreement", agreement, 0, 1)
+    check_shapes("adam_step_after_quiet: jump, agreement", jump, agreement)
+    square, same = jump[..., None] ** 2, agreement[..., None]
     k = np.arange(1, steps + 1)
     noise = (1 - beta1) / (1 + beta1) * (1 - beta1 ** (2 * k))
     m2 = same * (1 - beta1**k) ** 2 + (1 - same) * noise
@@ -77,3 +95,9 @@ def adam_step_after_quiet(
     if count is None:
         return np.sqrt(m2 / v)
     return np.sqrt(m2 / v * (1 - beta2 ** (count + k))) / (1 - beta1 ** (count + k))
+
+
+def _check(function: str, steps: int, beta1: float, beta2: float) -> None:
+    check_number(f"{function}: steps", steps, 1, LONGEST, integer=True)
+    for name, beta in (("beta1", beta1), ("beta2", beta2)):
+        check_number(f"{function}: {name}", beta, 0, 1 - 1e-9)

@@ -13,8 +13,8 @@ def best_constant_answer(examples: int, classes: int) -> float:
     examples / classes, and their largest deviation from their own mean is sqrt(examples / classes)
     times the expected largest of that many standard normal numbers.
     """
-    check_number("best_constant_answer: examples", examples, 1, integer=True)
-    check_number("best_constant_answer: classes", classes, 2, integer=True)
+    examples = check_number("best_constant_answer: examples", examples, 1, integer=True)
+    classes = check_number("best_constant_answer: classes", classes, 2, integer=True)
     z = np.linspace(-8, 8, 2001)
     density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) * ndtr(z) ** (classes - 1)
     largest = np.trapezoid(classes * z * density, z)

@@ -19,14 +19,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plastlab.errors import check_number
+from plastlab.errors import LONGEST, check_number, check_numbers, check_shapes
 from plastlab.rng import normal, resolve_seeds
+from plastlab.spec import Spec
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True)
-class Catapult:
+class Catapult(Spec):
     """The network of this `width`. A `rate` is the learning rate in units of 1 / lam0.
 
     >>> answers, curvatures = Catapult(width=100).course(rate=3.0, steps=1, answer=1.0)
@@ -48,8 +49,14 @@ class Catapult:
     ) -> tuple[Array, Array]:
         """Answers f and curvatures lam [steps + 1, ...] from these at the start, by the two
         equations. Numbers or arrays, which are broadcast. What diverges ends as inf or nan."""
-        check_number("Catapult.course: steps", steps, 0, integer=True)
-        lr = rate / np.asarray(curvature, dtype=float)
+        steps = check_number("Catapult.course: steps", steps, 0, LONGEST, integer=True)
+        rate, answer = (
+            check_numbers(f"Catapult.course: {name}", value)
+            for name, value in (("rate", rate), ("answer", answer))
+        )
+        curvature = check_numbers("Catapult.course: curvature", curvature, 0, low_open=True)
+        check_shapes("Catapult.course: rate, answer, curvature", rate, answer, curvature)
+        lr = rate / curvature
         f, lam = answer + 0.0 * lr, curvature + 0.0 * (lr + answer)
         course = [(f, lam)]
         with np.errstate(all="ignore"):
@@ -62,8 +69,8 @@ class Catapult:
 
     def train(self, rate: float, steps: int, seeds: int | Sequence[int] = 16) -> "Flight":
         """Gradient descent on real weights, u and v drawn from N(0, 1) for each seed."""
-        check_number("Catapult.train: rate", rate, 0, low_open=True)
-        check_number("Catapult.train: steps", steps, 0, integer=True)
+        rate = check_number("Catapult.train: rate", rate, 0, low_open=True)
+        steps = check_number("Catapult.train: steps", steps, 0, LONGEST, integer=True)
         seeds = resolve_seeds(seeds)
         drawn = normal((2, self.width), seeds, "catapult").double().numpy()
         u, v = drawn[:, 0], drawn[:, 1]

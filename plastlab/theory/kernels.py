@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import least_squares
 
-from plastlab.errors import check_choice, check_number
-from plastlab.theory.signals import NODES, SMOOTH, WEIGHTS, Signals
+from plastlab.errors import check_choice, check_number, check_numbers
+from plastlab.theory.signals import NODES, ROUNDING, SMOOTH, WEIGHTS, Function, Signals
 
 Array = np.ndarray
+DEEPEST = 10_000  # layers
 STEP = 1e-4  # of the numerical derivative
 STARTS = tuple((a, b) for a in (0.2, 0.5, 1.0) for b in (-1.0, -0.3, 0.3, 1.0))
 
@@ -29,9 +30,9 @@ def leaky_map(c: Array | float, leak: float, layers: int = 1) -> Array:
     >>> leaky_map([0.0, 1.0], leak=0.0).round(4).tolist()
     [0.3183, 1.0]
     """
-    check_number("leaky_map: leak", leak, -1, 1)
-    check_number("leaky_map: layers", layers, 0, integer=True)
-    c = np.clip(np.asarray(c, dtype=float), -1, 1)
+    leak = check_number("leaky_map: leak", leak, -1, 1)
+    layers = check_number("leaky_map: layers", layers, 0, DEEPEST, integer=True)
+    c = np.clip(check_numbers("leaky_map: c", c, -1 - ROUNDING, 1 + ROUNDING), -1, 1)
     straight, bent = (1 + leak) ** 2, (1 - leak) ** 2  # f(h) is half (1 + leak) h + (1 - leak) |h|
     for _ in range(layers):
         sizes = (2 / np.pi) * (np.sqrt(1 - c**2) + c * np.arcsin(c))  # E|u v|
@@ -45,8 +46,8 @@ def tailored_leak(layers: int, target: float = 0.9) -> float:
 
     Source: Zhang, Botev and Martens (2022), equation for leaky ReLU, with 0.9 as there.
     """
-    check_number("tailored_leak: layers", layers, 1, integer=True)
-    check_number("tailored_leak: target", target, 0, 1, low_open=True)
+    layers = check_number("tailored_leak: layers", layers, 1, DEEPEST, integer=True)
+    target = check_number("tailored_leak: target", target, 0, 1, low_open=True)
     low, high = 0.0, 1.0
     if leaky_map(0.0, low, layers) <= target:
         return low
@@ -59,7 +60,7 @@ def tailored_leak(layers: int, target: float = 0.9) -> float:
     return high
 
 
-def batch_norm_growth(activation: str) -> float:
+def batch_norm_growth(activation: str | Function) -> float:
     """The factor by which each layer of a wide plain network with batch normalization, in a large
     batch, changes the squared gradient on its way back.
 
@@ -108,8 +109,8 @@ def dks(activation: str, layers: int, slope: float = 1.5) -> Shape:
         ValueError: an activation for which no such shape was found.
     """
     check_choice("dks: activation", activation, SMOOTH)
-    check_number("dks: slope", slope, 1, low_open=True)
-    each = slope ** (1 / check_number("dks: layers", layers, 1, integer=True))
+    slope = check_number("dks: slope", slope, 1, low_open=True)
+    each = slope ** (1 / check_number("dks: layers", layers, 1, DEEPEST, integer=True))
 
     def shape(stretch: float, shift: float) -> Shape:
         f = SMOOTH[activation](stretch * NODES + shift)

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plastlab.errors import check_choice, check_number, check_type
+from plastlab.errors import check_choice, check_number, check_numbers, check_type
 from plastlab.rng import normal, resolve_seeds
+from plastlab.spec import Spec
 
 Array = np.ndarray
 STARTS = ("balanced", "random")
@@ -26,7 +27,7 @@ FINE = 4001  # points at which a course is computed, if it has no closed form
 
 
 @dataclass(frozen=True)
-class Modes:
+class Modes(Spec):
     """A product of `depth` matrices learns a teacher's modes of these `strengths`; at the `start`
     it has that much of each.
 
@@ -49,7 +50,9 @@ class Modes:
 
     def course(self, times: Array) -> Array:
         """The strength of each mode in the product [modes, times]."""
-        s, t = np.array(self.strengths)[:, None], np.asarray(times, dtype=float)
+        s, t = np.array(self.strengths)[:, None], check_numbers("Modes.course: times", times, 0)
+        if t.ndim > 1:
+            raise ValueError(f"Modes.course: times must be one row; got shape {list(t.shape)}.")
         if self.depth == 1:
             return s - (s - self.start) * np.exp(-t)
         if self.depth == 2:
@@ -75,10 +78,10 @@ class Modes:
         start "balanced", all of them stretching each mode by start**(1 / depth), or "random", drawn
         from N(0, start**(2 / depth) / width): on average as large, but each by itself.
         """
-        check_number("Modes.train: until", until, 0, low_open=True)
+        until = check_number("Modes.train: until", until, 0, low_open=True)
         check_choice("Modes.train: start", start, STARTS)
-        check_number("Modes.train: width", width, len(self.strengths), integer=True)
-        check_number("Modes.train: lr", lr, 0, low_open=True)
+        width = check_number("Modes.train: width", width, len(self.strengths), integer=True)
+        lr = check_number("Modes.train: lr", lr, 0, low_open=True)
         seeds = resolve_seeds(seeds)
         layers = self._layers(seeds, start, width)
         teacher, times, found = np.diag(self.strengths), lr * np.arange(round(until / lr) + 1), []

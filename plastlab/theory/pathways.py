@@ -19,8 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plastlab.errors import check_number, check_type
+from plastlab.errors import LONGEST, check_number, check_type
 from plastlab.rng import normal, resolve_seeds
+from plastlab.spec import Spec
 
 Array = np.ndarray
 Window = tuple[float, float]
@@ -28,7 +29,7 @@ NEVER: Window = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class Pathways:
+class Pathways(Spec):
     """Two pathways of `depth` layers learn one mode of a teacher's `strength`; at the `start` each
     has that much of it. `noise` is the variance of noise in each pathway's own input, against an
     input of variance 1: with it, sharing pays.
@@ -62,7 +63,8 @@ class Pathways:
         """Times from 0 to `until`, and the strengths a and b [times] then; b is frozen from the
         first to the second time in `frozen`. Solved by Runge and Kutta's fourth-order method, in
         about `steps` steps."""
-        check_number("Pathways.course: until", until, 0, low_open=True)
+        until = check_number("Pathways.course: until", until, 0, low_open=True)
+        steps = check_number("Pathways.course: steps", steps, 1, LONGEST, integer=True)
         begin, end = (min(time, until) for time in _window(frozen))
         t, a, b = [0.0], [self.start], [self.start]
         for left, right, learns in ((0.0, begin, True), (begin, end, False), (end, until, True)):
@@ -78,6 +80,8 @@ class Pathways:
         """Where strengths a and b end when both learn and there is no noise: their sum is the
         teacher's strength, and a conserved quantity says how it is split. It is a - b at depth 1,
         a / b at depth 2, and a**e - b**e with e = 2 / depth - 1 above."""
+        a = check_number("Pathways.settled: a", a, 0, low_open=True)
+        b = check_number("Pathways.settled: b", b, 0, low_open=True)
         if a < b:
             return self.settled(b, a)[::-1]
         if self.depth == 1:
@@ -120,8 +124,13 @@ class Pathways:
         `balanced` and aligned with the teacher, or drawn from N(0, p**2 / width), p**depth being
         the start.
         """
-        check_number("Pathways.train: until", until, 0, low_open=True)
-        check_number("Pathways.train: lr", lr, 0, low_open=True)
+        until = check_number("Pathways.train: until", until, 0, low_open=True)
+        lr = check_number("Pathways.train: lr", lr, 0, low_open=True)
+        width = check_number("Pathways.train: width", width, 1, integer=True)
+        check_type("Pathways.train: balanced", balanced, bool, "Give True or False.")
+        check_type("Pathways.train: frozen", frozen, (list, tuple), "Give [(0.0, 1.0)], a list.")
+        if not frozen:
+            raise ValueError("Pathways.train: frozen must hold at least one window; got none.")
         windows, seeds = np.array([_window(each) for each in frozen]), resolve_seeds(seeds)
         teacher = _orthogonal(width, seeds, "teacher")
         layers = [self._layers(teacher, seeds, name, balanced) for name in ("first", "second")]
@@ -195,7 +204,10 @@ class Trained:
 
 def _window(frozen: Window) -> Window:
     """Two times, the second not before the first."""
-    check_type("Pathways: frozen", frozen, (tuple, list), "Give (from, until), two times.")
+    remedy = "Give (from, until), two times."
+    check_type("Pathways: frozen", frozen, (tuple, list), remedy)
+    if len(frozen) != 2:
+        raise ValueError(f"Pathways: frozen must be two times; got {len(frozen)}. {remedy}")
     begin, end = frozen
     check_number("Pathways: frozen from", begin, 0)
     check_number("Pathways: frozen until", end, begin)

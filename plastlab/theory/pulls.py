@@ -4,7 +4,7 @@ sees of a matrix."""
 import numpy as np
 from numpy.typing import ArrayLike
 
-from plastlab.errors import check_number
+from plastlab.errors import check_number, check_numbers, check_shapes
 
 Array = np.ndarray
 
@@ -16,8 +16,12 @@ def pulled_home(curvature: ArrayLike, strength: ArrayLike) -> Array:
     `strength` times the squared distance from home. Where their slopes cancel, the share is
     2 strength / (curvature + 2 strength): ridge regression, with another home than 0.
     """
-    pull = 2 * np.asarray(strength, float)
-    return pull / (np.asarray(curvature, float) + pull)
+    curvature = check_numbers("pulled_home: curvature", curvature, 0)
+    pull = 2 * check_numbers("pulled_home: strength", strength, 0)
+    check_shapes("pulled_home: curvature, strength", curvature, pull)
+    if np.any(curvature + pull == 0):
+        raise ValueError("pulled_home: curvature and strength must not both be 0; got 0 twice.")
+    return pull / (curvature + pull)
 
 
 def pull_through_adam(strength: float, noise: float, lr: float, steps: ArrayLike) -> Array:
@@ -29,9 +33,11 @@ def pull_through_adam(strength: float, noise: float, lr: float, steps: ArrayLike
     so the distance is exp(-2 lr strength steps / noise). Without noise this says nothing: then
     Adam's steps do not depend on the strength.
     """
-    check_number("pull_through_adam: strength", strength, 0)
-    check_number("pull_through_adam: noise", noise, 0, low_open=True)
-    return np.exp(-2 * lr * strength * np.asarray(steps, float) / noise)
+    strength = check_number("pull_through_adam: strength", strength, 0)
+    noise = check_number("pull_through_adam: noise", noise, 0, low_open=True)
+    lr = check_number("pull_through_adam: lr", lr, 0)
+    steps = check_numbers("pull_through_adam: steps", steps, 0)
+    return np.exp(-2 * lr * strength * steps / noise)
 
 
 def power_estimate(values: ArrayLike, steps: int) -> Array:
@@ -42,8 +48,13 @@ def power_estimate(values: ArrayLike, steps: int) -> Array:
     holds the share s_i^(4k - 2) of the squared left vector, and the estimate is the root of
     sum s_i^(4k) / sum s_i^(4k - 2), never more than the largest value.
     """
-    check_number("power_estimate: steps", steps, 1, integer=True)
-    values = np.asarray(values, float)
+    steps = check_number("power_estimate: steps", steps, 1, integer=True)
+    values = check_numbers("power_estimate: values", values, 0)
+    if values.ndim == 0 or not (values.max(-1) > 0).all():
+        raise ValueError(
+            "power_estimate: values must be rows of singular values [..., n], not all 0; "
+            f"got the shape {list(values.shape)}."
+        )
     top = values.max(-1, keepdims=True)
     share = values / top
     above, below = ((share**power).sum(-1) for power in (4 * steps, 4 * steps - 2))

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import erf, expit
 
-from plastlab.errors import check_choice, check_number
+from plastlab.errors import LONGEST, check_choice, check_function, check_number, check_numbers
+from plastlab.spec import Spec
 
 Array = np.ndarray
 Function = Callable[[Array], Array]
@@ -30,11 +31,13 @@ SMOOTH: dict[str, Function] = {
 }
 NODES = np.linspace(-7, 7, 128)  # none at 0, where some activations have a corner
 WEIGHTS = np.exp(-(NODES**2) / 2) / np.exp(-(NODES**2) / 2).sum()
+ROUNDING = 1e-9  # by which a cosine that was computed may be above 1
+ABOVE = {"low_open": True}
 ENDS = 1e-12, 1e12  # variances taken for zero, and for infinite
 
 
 @dataclass(frozen=True)
-class Signals:
+class Signals(Spec):
     """The maps of one activation, by name or as a function of an array, at one `gain` (sigma_w)
     and one `bias_std` (sigma_b).
 
@@ -50,13 +53,16 @@ class Signals:
     bias_std: float = 0.0
 
     def __post_init__(self) -> None:
-        if not callable(self.activation):
+        if callable(self.activation):
+            _check_function(self.activation)
+        else:
             check_choice("Signals.activation", self.activation, (*PIECEWISE_LINEAR, *SMOOTH))
         check_number("Signals.gain", self.gain, 0, low_open=True)
         check_number("Signals.bias_std", self.bias_std, 0)
 
     def variance_map(self, q: float) -> float:
         """The next layer's variance: gain**2 E[f(sqrt(q) z)**2] + bias_std**2, z from N(0, 1)."""
+        q = check_number("Signals.variance_map: q", q, 0)
         return self._next(self._mean_square(q))
 
     def chi(self, q: float) -> float:
@@ -64,6 +70,7 @@ class Signals:
         gradient on its way back, and the squared distance of two inputs that lie close together;
         at the variance that deep layers settle at it is chi_1, the slope of the correlation map at
         c = 1."""
+        q = check_number("Signals.chi: q", q, 0)
         if self.activation in PIECEWISE_LINEAR:
             a, b = PIECEWISE_LINEAR[self.activation]
             return float(self.gain**2 * (a**2 + b**2))
@@ -74,14 +81,15 @@ class Signals:
     def correlation_map(self, c: Array | float, q: float | None = None) -> Array:
         """The next layer's correlation of two inputs with correlation `c` [...] and variance `q`,
         by default that which deep layers settle at."""
-        q = self._deep if q is None else q
-        c = np.clip(np.asarray(c, dtype=float), -1, 1)
+        q = self._deep if q is None else check_number("Signals.correlation_map: q", q, 0, **ABOVE)
+        c = check_numbers("Signals.correlation_map: c", c, -1 - ROUNDING, 1 + ROUNDING)
+        c = np.clip(c, -1, 1)
         return self._next(self._mean_product(c, q)) / self.variance_map(q)
 
     def forward(self, depth: int, q: float = 1.0) -> Array:
         """Variance of the preactivations in layers 1 to `depth` [depth]; `q` is the mean square of
         the inputs."""
-        check_number("Signals.forward: depth", depth, 1, integer=True)
+        self._check("forward", depth, q)
         found = [self._next(q)]
         while len(found) < depth:
             found.append(self.variance_map(found[-1]))
@@ -90,12 +98,14 @@ class Signals:
     def backward(self, depth: int, q: float = 1.0) -> Array:
         """Mean square of the gradient for the preactivations in layers 1 to `depth`, that of the
         last layer being 1 [depth], in layers of equal width."""
+        self._check("backward", depth, q)
         back = [self.chi(v) for v in self.forward(depth, q)[:-1]]
         return np.append(np.cumprod(back[::-1])[::-1], 1.0)
 
     def correlation(self, depth: int, c: float = 0.5, q: float = 1.0) -> Array:
         """Correlation of two inputs in layers 1 to `depth` [depth]; `c` is that of the inputs."""
-        check_number("Signals.correlation: c", c, -1, 1)
+        self._check("correlation", depth, q)
+        c = check_number("Signals.correlation: c", c, -1, 1)
         variances = self.forward(depth, q)
         found = [self._next(c * q) / variances[0]]
         for v in variances[:-1]:
@@ -105,6 +115,7 @@ class Signals:
     def settled(self, q: float = 1.0) -> float:
         """The variance q* that layers far from the input settle at, from variance `q`; 0 if it
         shrinks for ever, infinity if it grows for ever."""
+        q = check_number("Signals.settled: q", q, 0, **ABOVE)
         growth = self.variance_map(q) - q
         if abs(growth) < 1e-12 * q:
             return float(q)
@@ -115,6 +126,10 @@ class Signals:
                 return self._root(q, beyond)
             q = beyond
         return 0.0 if growth < 0 else np.inf
+
+    def _check(self, method: str, depth: int, q: float) -> None:
+        check_number(f"Signals.{method}: depth", depth, 1, LONGEST, integer=True)
+        check_number(f"Signals.{method}: q", q, 0, low_open=method == "correlation")
 
     def _root(self, near: float, far: float) -> float:
         """The variance between these two that a layer keeps, by bisection: growth changes its sign
@@ -171,6 +186,21 @@ class Signals:
         return (other @ WEIGHTS) @ (WEIGHTS * self._function(np.sqrt(q) * NODES))
 
 
+def _check_function(activation: Function) -> None:
+    """Raise unless this maps an array of numbers to another of its shape."""
+    remedy = "Give a name, or a function of an array, such as np.tanh."
+    check_function("Signals.activation", activation, remedy)
+    try:
+        found = np.asarray(activation(NODES), dtype=float)
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise TypeError(
+            f"Signals.activation cannot be called with numbers: {what}. {remedy}"
+        ) from error
+    if found.shape != NODES.shape or not np.isfinite(found).all():
+        raise ValueError(f"Signals.activation must give a finite number for each one. {remedy}")
+
+
 def own_gain(activation: str | Function, q: float = 1.0) -> float:
     """The gain at which layers keep the variance `q` of their preactivations, without biases:
     sqrt(q / E[f(sqrt(q) z)**2]). Without an activation it is 1 (Glorot and Bengio, 2010, for equal
@@ -179,5 +209,5 @@ def own_gain(activation: str | Function, q: float = 1.0) -> float:
     >>> round(own_gain("relu"), 4)
     1.4142
     """
-    check_number("own_gain: q", q, 0, low_open=True)
+    q = check_number("own_gain: q", q, 0, low_open=True)
     return float(np.sqrt(q / Signals(activation).variance_map(q)))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from plastlab.errors import check_number
+from plastlab.errors import check_number, check_numbers
 
 
 def five_ranks(
@@ -21,13 +21,16 @@ def five_ranks(
     >>> five_ranks([3.0, 3.0, 0.0], examples=9)["effective rank"]
     2.0
     """
-    check_number("five_ranks: examples", examples, 1, integer=True)
-    sigma = -np.sort(-np.asarray(singular_values, dtype=float))
-    if sigma.ndim != 1 or not len(sigma) or not sigma[0] > 0 or sigma[-1] < 0:
+    examples = check_number("five_ranks: examples", examples, 1, integer=True)
+    delta = check_number("five_ranks: delta", delta, 0, 1)
+    epsilon = check_number("five_ranks: epsilon", epsilon, 0)
+    sigma = check_numbers("five_ranks: singular_values", singular_values, 0)
+    if sigma.ndim != 1 or not sigma.any():
         raise ValueError(
             "five_ranks: singular_values must be one row of numbers of at least 0, and not all 0; "
             f"got {singular_values!r}."
         )
+    sigma = -np.sort(-sigma)
     shares = sigma[sigma > 0] / sigma.sum()
     return {
         "effective rank": round(float(np.exp(-(shares * np.log(shares)).sum())), 12),

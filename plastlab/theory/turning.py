@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from plastlab.errors import check_number
+from plastlab.errors import HUGE, check_number, check_numbers
 
 
 def turn_at_balance(lr: float, decay: float, momentum: float = 0.0) -> float:
@@ -16,9 +16,9 @@ def turn_at_balance(lr: float, decay: float, momentum: float = 0.0) -> float:
 
     Source: van Laarhoven (2017) for gradient descent, Kosson et al. (2024) for Adam.
     """
-    check_number("turn_at_balance: lr", lr, 0)
-    check_number("turn_at_balance: decay", decay, 0)
-    check_number("turn_at_balance: momentum", momentum, 0, 1)
+    lr = check_number("turn_at_balance: lr", lr, 0)
+    decay = check_number("turn_at_balance: decay", decay, 0)
+    momentum = check_number("turn_at_balance: momentum", momentum, 0, 1)
     return float(np.sqrt(2 * lr * decay * (1 - momentum) / (1 + momentum)))
 
 
@@ -34,10 +34,12 @@ def turn_course(
 
     Source: van Laarhoven (2017) for the two forces; the course in time is elementary.
     """
-    for name, value in (("lr", lr), ("decay", decay), ("slope", slope)):
-        check_number(f"turn_course: {name}", value, 0)
-    check_number("turn_course: size", size, 0, low_open=True)
-    times = np.asarray(times, dtype=float)
+    lr, decay, slope = (
+        check_number(f"turn_course: {name}", value, 0, HUGE)
+        for name, value in (("lr", lr), ("decay", decay), ("slope", slope))
+    )
+    size = check_number("turn_course: size", size, 0, HUGE, low_open=True)
+    times = check_numbers("turn_course: times", times, 0)
     if decay * lr == 0:
         fourth = size**4 + 2 * (lr * slope) ** 2 * times
     else:

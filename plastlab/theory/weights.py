@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from plastlab.errors import check_number
+from plastlab.errors import check_number, check_numbers
 
 
 def shrink_and_perturb_std(keep: float, noise: float, times: np.ndarray) -> np.ndarray:
@@ -11,9 +11,9 @@ def shrink_and_perturb_std(keep: float, noise: float, times: np.ndarray) -> np.n
     Each mix w <- keep w + noise w_new takes the variance v to keep^2 v + noise^2; from v = 1 it
     goes to noise^2 / (1 - keep^2). Ash and Adams (2020) give the mix; the recursion is elementary.
     """
-    check_number("shrink_and_perturb_std: keep", keep, 0, 1)
-    check_number("shrink_and_perturb_std: noise", noise, 0)
-    times = np.asarray(times, dtype=float)
+    keep = check_number("shrink_and_perturb_std: keep", keep, 0, 1)
+    noise = check_number("shrink_and_perturb_std: noise", noise, 0)
+    times = check_numbers("shrink_and_perturb_std: times", times, 0)
     if keep == 1:
         return np.sqrt(1 + noise**2 * times)
     settled = noise**2 / (1 - keep**2)
@@ -26,8 +26,9 @@ def shrink_and_perturb_cosine(keep: float, noise: float, times: np.ndarray) -> n
 
     What is left of the start is keep^times of it; the rest was drawn independently.
     """
-    check_number("shrink_and_perturb_cosine: keep", keep, 0, 1)
-    check_number("shrink_and_perturb_cosine: noise", noise, 0)
-    left = keep ** np.asarray(times, dtype=float)
+    keep = check_number("shrink_and_perturb_cosine: keep", keep, 0, 1)
+    noise = check_number("shrink_and_perturb_cosine: noise", noise, 0)
+    times = check_numbers("shrink_and_perturb_cosine: times", times, 0)
+    left = keep**times
     size = shrink_and_perturb_std(keep, noise, times)
     return np.divide(left, size, out=np.zeros_like(left), where=size > 0)

@@ -6,7 +6,7 @@ import numpy as np
 
 from plastlab import interventions
 from plastlab.condition import Condition
-from plastlab.errors import check_number, check_type
+from plastlab.errors import check_all, check_number, check_type
 from plastlab.interventions import (
     L2,
     Event,
@@ -19,20 +19,26 @@ from plastlab.interventions import (
 )
 from plastlab.nets import Architecture
 from plastlab.optim import SGD, Adam
+from plastlab.spec import Spec
 
 BASELINE = "baselines"
 
 
 @dataclass(frozen=True)
-class Option:
+class Option(Spec):
     """One strength of a method: what is added to plain training, and how the table names it."""
 
     label: str = ""
     interventions: tuple[Intervention, ...] = ()
 
+    def __post_init__(self) -> None:
+        check_type("Option.label", self.label, str)
+        check_type("Option.interventions", self.interventions, tuple, "Write (ReDo(),).")
+        check_all("Option.interventions", self.interventions, Intervention, "Write (ReDo(),).")
+
 
 @dataclass(frozen=True)
-class Entrant:
+class Entrant(Spec):
     """A method, with the strengths of it that are tried."""
 
     name: str
@@ -41,6 +47,7 @@ class Entrant:
 
     def __post_init__(self) -> None:
         check_type("Entrant.name", self.name, str, "Give the text of the table.")
+        check_type("Entrant.family", self.family, str)
         check_type("Entrant.options", self.options, tuple, "Write (Option(),).")
         for option in self.options:
             check_type("Entrant.options: each", option, Option, "Write Option(), with parentheses.")
@@ -96,6 +103,9 @@ def grid(low: float, high: float, count: int) -> list[float]:
 def entrant(kind: type[Intervention], *more: Intervention) -> Entrant:
     """The entrant of a method's class, in each strength that its class attribute `tuned` lists,
     together with the interventions `more`, which act before it."""
+    if not isinstance(kind, type) or not issubclass(kind, Intervention):
+        raise TypeError(f"entrant: kind must be an intervention's class; got {kind!r:.60}.")
+    check_all("entrant: more", more, Intervention, "Write LayerNorm(), with parentheses.")
     labels, made = [""], [kind()]
     if kind.tuned:
         field, values = kind.tuned

@@ -14,6 +14,7 @@ from plastlab.nets import MLP, Architecture, ConvNet1d, ResidualMLP
 from plastlab.optim import SGD, Adam
 from plastlab.probes import Probe, accuracy, loss
 from plastlab.rng import resolve_seeds
+from plastlab.spec import Spec
 from plastlab.streams import (
     ClassIncremental,
     Deficit,
@@ -39,7 +40,7 @@ DOZEN = (
 
 
 @dataclass(frozen=True)
-class Arena:
+class Arena(Spec):
     """A stream, a network and its optimizer, the range of learning rates that are tried, and the
     tasks that count: from number `since` (from 1) to the last.
 
@@ -59,6 +60,8 @@ class Arena:
         check_experiment(self.stream, {self.name: Condition(self.optimizer, self.net)})
         for lr in check_type("Arena.lrs", self.lrs, tuple, "Write (0.001, 0.01)."):
             check_number("Arena.lrs: each", lr, 0, low_open=True)
+        if len(self.lrs) != 2 or self.lrs[0] > self.lrs[1]:
+            raise ValueError(f"Arena.lrs must be the lowest and the highest; got {self.lrs}.")
         check_number("Arena.since", self.since, 1, self.stream.tasks, integer=True)
 
     @property
@@ -84,7 +87,7 @@ class Arena:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Spec):
     """A tournament: arenas, challengers (NOTHING and FRESH always take part), the seeds on which
     settings are chosen and those on which they are judged, and how many settings everybody may
     try in each arena."""
@@ -98,6 +101,10 @@ class Plan:
     def __post_init__(self) -> None:
         for name, kind in (("arenas", Arena), ("challengers", Entrant)):
             _check_all(f"Plan.{name}", getattr(self, name), kind)
+        for name in ("tuning", "judging"):
+            for seed in check_type(f"Plan.{name}", getattr(self, name), tuple, "Write (1, 2)."):
+                check_number(f"Plan.{name}: each", seed, 0, integer=True)
+        check_number("Plan.trials", self.trials, 1, integer=True)
         both = set(resolve_seeds(self.tuning)) & set(resolve_seeds(self.judging))
         if both:
             raise ValueError(

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from plastlab.cache import Keeper, Outcome
 from plastlab.condition import Condition
 from plastlab.dispatch import chosen, result, submitted, workers
-from plastlab.errors import check_choice, check_type
+from plastlab.errors import check_all, check_choice, check_type
 from plastlab.jobs import Job, Outcomes, sizes, spread
 from plastlab.probes import probe_name
 from plastlab.rng import resolve_seeds
@@ -84,6 +84,7 @@ def tournament(plan: Plan, executor: Executor | None = None) -> Standings:
 def joined(standings: Standings, newcomer: Entrant, executor: Executor | None = None) -> Standings:
     """The standings with one more method, which plays by the same rules: as many settings, the same
     tuning seeds, judged on the same seeds. Nobody else plays again."""
+    check_type("joined: standings", standings, Standings, "Give recorded().")
     check_type("joined: newcomer", newcomer, Entrant, "Write joined(recorded(), entrant(Mine)).")
     plan = replace(standings.plan, challengers=(*standings.plan.challengers, newcomer))
     tuned, judged = _contest(plan, (newcomer,), executor)
@@ -99,6 +100,8 @@ def rematch(
     Raises:
         ValueError: a method that did not take part, or a seed on which settings were chosen.
     """
+    check_type("rematch: standings", standings, Standings, "Give recorded().")
+    check_all("rematch: methods", methods, str, "Give a list of names.")
     named = {entrant.name: entrant for entrant in standings.plan.challengers}
     chosen = tuple(named[check_choice("rematch: methods", name, named)] for name in methods)
     plan = replace(standings.plan, challengers=chosen, judging=resolve_seeds(seeds))

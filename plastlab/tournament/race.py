@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from plastlab.condition import Condition
-from plastlab.errors import check_choice
+from plastlab.errors import check_all, check_choice, check_type
 from plastlab.panels.controls import Choice, Slider
 from plastlab.panels.history import History
 from plastlab.panels.live import Live, live
@@ -23,6 +23,8 @@ def race(standings: Standings, arena: str, methods: Sequence[str]) -> Live:
     Raises:
         ValueError: an arena or a method that did not take part, or fewer than two methods.
     """
+    check_type("race: standings", standings, Standings, "Give recorded().")
+    check_all("race: methods", methods, str, "Give a list of names.")
     arenas = {each.name: each for each in standings.plan.arenas}
     place, racers = arenas[check_choice("race: arena", arena, arenas)], {}
     for name in methods:

@@ -75,10 +75,14 @@ def place(name: str) -> Path:
     return Path(__file__).with_name(f"{name}.json")
 
 
-@cache
 def recorded(name: str = "quick") -> Standings:
     """A tournament as it was held last: "quick", every method on four short streams, or "wide", a
     dozen methods on every kind of stream."""
+    return _recorded(check_choice("recorded: name", name, KEPT))
+
+
+@cache
+def _recorded(name: str) -> Standings:
     return read(place(name), getattr(plans, name)())
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from plastlab import plots
+from plastlab.errors import check_type
 from plastlab.stats import Interval, paired_difference, rounded
 from plastlab.tournament.entrants import FRESH, NOTHING
 from plastlab.tournament.plan import Arena
@@ -17,6 +18,7 @@ LEVELS = np.linspace(-0.5, 1.5, 201)
 
 def table(standings: Standings) -> str:
     """The budget, the arenas, one line a method, who could not take part and who diverged."""
+    check_type("table: standings", standings, Standings, "Give recorded().")
     return "\n\n".join(
         [
             standings.plan.budget,
@@ -97,6 +99,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
 def rows(standings: Standings) -> list[dict[str, Any]]:
     """A tidy table: one row for each phase, stream, method, setting and seed. A method that could
     not take part has one row with the reason, and no seed."""
+    check_type("rows: standings", standings, Standings, "Give recorded().")
     phases = [("tuning", played) for played in standings.tuned]
     phases += [("judging", played) for played in standings.judged]
     return [row for phase, played in phases for row in _rows(standings, phase, played)]
