@@ -7,6 +7,14 @@ import torch
 from plastlab import cache, rng
 from plastlab.products import one_thread
 
+pytest_plugins = ["turns"]
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--all-answers", action="store_true", help="send every answer through the grader"
+    )
+
 
 @pytest.fixture(autouse=True)
 def nothing_from_outside(monkeypatch):
