@@ -1,6 +1,6 @@
 # make lab    open the book in JupyterLab      make lab ARGS="--no-browser --port 9999"
 # make test   run every test                   make test ARGS="-k floors"
-# make quick  run the tests that take no time: no notebook, browser or grader, nothing marked slow
+# make quick  run the tests that take no time: no notebook, browser or grader (tests/turns.py)
 # make test-labs  send every answer to the labs through the real grader
 # make book   rebuild the notebooks whose text or code changed
 # make lock   resolve requirements.lock anew in a scratch environment
@@ -24,7 +24,7 @@ test: $(STAMP)
 	$(PYTEST) $(ARGS)
 
 quick: $(STAMP)
-	$(PYTEST) tests --ignore=tests/browser --ignore=tests/labs -m "not slow" $(ARGS)
+	$(PYTEST) tests -m "not slow" $(ARGS)
 
 test-labs: $(STAMP)
 	$(PYTEST) tests/labs --all-answers $(ARGS)
