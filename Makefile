@@ -1,5 +1,7 @@
 # make lab    open the book in JupyterLab      make lab ARGS="--no-browser --port 9999"
 # make test   run every test                   make test ARGS="-k floors"
+# make quick  run the tests that take no time: no notebook, browser or grader (tests/turns.py)
+# make test-labs  send every answer to the labs through the real grader
 # make book   rebuild the notebooks whose text or code changed
 # make lock   resolve requirements.lock anew in a scratch environment
 
@@ -10,13 +12,22 @@ CACHE  := $(CURDIR)/$(VENV)/cache
 NEWEST  = $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11 python,\
             $(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.PHONY: lab test book lock
+# One worker a core; a file, and so a notebook, stays on one. `-n 0` in ARGS: all in one process.
+PYTEST  = rm -rf "$(CACHE)"; PLASTLAB_CACHE="$(CACHE)" $(PYTHON) -m pytest \
+            -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
+.PHONY: lab test quick test-labs book lock
 lab: $(STAMP)
 	@$(PYTHON) -m plastlab lab $(ARGS)
 
 test: $(STAMP)
-	@rm -rf "$(CACHE)"
-	PLASTLAB_CACHE="$(CACHE)" $(PYTHON) -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+
+quick: $(STAMP)
+	$(PYTEST) tests -m "not slow" $(ARGS)
+
+test-labs: $(STAMP)
+	$(PYTEST) tests/labs --all-answers $(ARGS)
 
 book: $(STAMP)
 	$(PYTHON) -m plastlab book $(ARGS)

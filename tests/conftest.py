@@ -7,6 +7,14 @@ from threadpoolctl import threadpool_limits
 
 from plastlab import cache, rng
 
+pytest_plugins = ["turns"]
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--all-answers", action="store_true", help="send every answer through the grader"
+    )
+
 
 @pytest.fixture(autouse=True)
 def nothing_from_outside(monkeypatch):

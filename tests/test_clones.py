@@ -18,8 +18,11 @@ NET = MLP(width=5, depth=2, activation="tanh")
 CONDITIONS = {
     "SGD": Condition(SGD(0.1, momentum=0.9), NET),
     "Adam": Condition(Adam(0.01), NET),
-    "Gauss-Newton": Condition(SGD(1.0), NET) + GaussNewton(),
+    "Gauss-Newton": Condition(SGD(1.0), NET) + GaussNewton(damping=1.0),
 }
+# Gauss-Newton divides rounding errors by its damping, which falls to a third with each step that
+# helps: from 1 to 1/243 in five. Later, how far units drift apart depends on the processor.
+UPDATES = {"SGD": 20, "Adam": 20, "Gauss-Newton": 5}
 
 
 def spread(network):
@@ -38,7 +41,7 @@ def test_equal_units_stay_equal_and_noise_parts_them(name):
     plain = Shard(STREAM, {name: CONDITIONS[name]}, (0, 1))
     first = plain.network.weights["0.weight"][:, 0]
     np.testing.assert_array_equal(alike.network.weights["0.weight"][:, 3], first)
-    alike.advance(20)
+    alike.advance(UPDATES[name])
     assert spread(alike.network) < 1e-4
     assert not torch.equal(alike.network.weights["0.weight"][:, 0], first)
     shaken = Shard(STREAM, {name: CONDITIONS[name] + Clones(noise=0.01)}, (0, 1))
