@@ -38,6 +38,10 @@ def run(
     `executor`, any `concurrent.futures.Executor`; by default one thread a core. Numbers do not
     depend on how the work is cut. Stopping the run (KeyboardInterrupt) leaves nothing behind.
 
+    With `use_cache` each condition's outcome is kept on disk, and read from there the next time.
+    What your own code takes part in is computed each time; `Result.unkept` says which that is. The
+    environment variable PLASTLAB_CACHE names the folder, of about 256 MB at most, or is off.
+
     Raises:
         TypeError, ValueError: an argument is not what it should be; the message says what is.
     """
