@@ -17,7 +17,7 @@ import torch
 from small import LABELS, Counting
 from torch import nn
 
-from plastlab import cache, fingerprint, jobs, losses, optim, present_code, products
+from plastlab import cache, jobs, losses, optim, products
 from plastlab.condition import Condition
 from plastlab.data import Gaussian, RandomTargets
 from plastlab.interventions import L2, Intervention, L2Init, penalties
@@ -259,23 +259,6 @@ def test_data_that_were_drawn_by_code_of_before_are_not_kept(monkeypatch):
     np.testing.assert_array_equal(final(every=3), expected)
 
 
-def test_arrays_in_specs_are_read_in_full():
-    def of(array):
-        return fingerprint.of_specs(array)[0]
-
-    array = np.arange(10_000.0)
-    other = array.copy()
-    other[5000] += 1e-9
-    assert repr(array) == repr(other)
-    assert of(array) == of(array.copy()) == of(array[::-1][::-1]) != of(other)
-    tensors = torch.arange(6), torch.arange(6).view(2, 3), torch.arange(6.0), torch.arange(0)
-    assert len({of(tensor) for tensor in tensors}) == 4
-    assert of({1, "a", 2.5}) == of({2.5, 1, "a"}) != of([1, "a", 2.5])
-    for foreign in (object(), SimpleNamespace(), torch.arange(3).bfloat16(), [lambda: 1]):
-        with pytest.raises(fingerprint.Foreign):
-            of(foreign)
-
-
 ELSEWHERE = """
 import scipy.linalg, plastlab.book.build
 from plastlab import MLP, Adam, Condition, L2, RandomLabels, accuracy, cache
@@ -293,17 +276,3 @@ def test_every_process_finds_the_same_key(folder):
         check=True,
     )
     assert found.stdout.split() == list(filter(None, asked(RandomLabels())))
-
-
-def test_all_modules_that_numbers_come_from_are_looked_at():
-    names = present_code.reached(["plastlab.run"])
-    for module in (
-        "jobs",
-        "shard",
-        "products",
-        "nets.layers",
-        "data.classes",
-        "interventions.trac",
-    ):
-        assert f"plastlab.{module}" in names
-    assert not {n for n in names if n.startswith(("plastlab.plots", "plastlab.book"))}
