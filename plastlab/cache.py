@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -73,12 +73,19 @@ def here() -> bytes:
     kernels = {found.get("architecture", "") for found in threadpool_info()}
     return "; ".join(
         [
-            *(f"{name} {version(name)}" for name in libraries),
+            *(f"{name} {_version(name)}" for name in libraries),
             *sorted(kernels),
             torch.backends.cpu.get_cpu_capability(),
             platform.machine(),
         ]
     ).encode()
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:  # it was installed without its metadata
+        return "unknown"
 
 
 def code() -> str:

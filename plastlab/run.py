@@ -41,6 +41,10 @@ def run(
     depend on how the work is cut. A run that was stopped (KeyboardInterrupt, a lost machine) goes
     on, when it is called again, with the parts that were not finished.
 
+    With `use_cache` each condition's outcome is kept on disk, and read from there the next time.
+    What your own code takes part in is computed each time; `Result.unkept` says which that is. The
+    environment variable PLASTLAB_CACHE names the folder, of about 256 MB at most, or is off.
+
     Raises:
         TypeError, ValueError: an argument is not what it should be; the message says what is.
         ExecutorError: the executor is shut down, has no workers, or lost its jobs.

@@ -25,7 +25,7 @@ class Kept(NamedTuple):
 
     used: float
     size: int
-    path: Path
+    path: str
 
 
 def read(folder: Path, name: str) -> bytes | None:
@@ -91,7 +91,7 @@ def tidy(folder: Path, version: str) -> None:
             _remove(part.path)
     for i, one in enumerate(sorted(kept, reverse=True)):
         total += one.size
-        old = now - one.used > WEEK and not one.path.name.startswith(f"{version}-")
+        old = now - one.used > WEEK and not os.path.basename(one.path).startswith(version)
         if old or total > SIZE or i >= COUNT:
             _remove(one.path)
 
@@ -107,10 +107,10 @@ def contents(folder: Path) -> tuple[list[Kept], list[Kept]]:
                 with suppress(OSError):  # another process may have removed it by now
                     facts = file.stat(follow_symlinks=False)
                     if stat.S_ISREG(facts.st_mode):
-                        kind.append(Kept(facts.st_mtime, facts.st_size, folder / file.name))
+                        kind.append(Kept(facts.st_mtime, facts.st_size, file.path))
     return kept, parts
 
 
-def _remove(path: Path) -> None:
+def _remove(path: str) -> None:
     with suppress(OSError):
-        path.unlink()
+        os.unlink(path)

@@ -1,6 +1,7 @@
 """run and Result: numbers do not depend on how the work is cut or who does it, stopping leaves
 nothing behind, divergence is reported, and results are labelled."""
 
+import os
 import threading
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -12,7 +13,7 @@ import pytest
 import torch
 from small import LABELS, NETS
 
-from plastlab import rng
+from plastlab import jobs, rng
 from plastlab.condition import Condition
 from plastlab.data import TeacherRegression
 from plastlab.interventions import FullReset, Intervention, L2Init, LayerNorm, ReDo
@@ -106,6 +107,20 @@ def test_the_order_and_number_of_seeds_do_not_matter(whole):
         )
     numpy_seeds = run(LABELS, CONDITIONS, seeds=np.array([4, 1]), probes=PROBES, use_cache=False)
     assert_same(numpy_seeds, found)
+
+
+@pytest.mark.parametrize("workers", [1, 9])
+def test_a_run_that_is_cut_by_seed_gives_each_seed_its_own_numbers(workers, whole, monkeypatch):
+    monkeypatch.setattr(jobs, "ENOUGH", 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: workers)
+    seeds = (4, 0, 3, 1, 2)
+    parts = [part for _, part in jobs.cut(LABELS, CONDITIONS, seeds, workers)]
+    assert (len(set(parts)) > 1) == (workers > 1)
+    found = run(LABELS, CONDITIONS, seeds, PROBES, use_cache=False)
+    assert found.seeds == seeds
+    for probe in whole.probes:
+        expected = whole.values[probe][:, list(seeds)]
+        np.testing.assert_allclose(found.values[probe], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_every_cuts_tasks_and_online_probes_average_since_the_last_time(whole):
@@ -253,6 +268,11 @@ def test_a_result_says_what_it_has(whole):
     for times in (0, 4):
         with pytest.raises(ValueError, match="Result.last: times must be .*at most 3"):
             whole.last("accuracy", "Adam", times=times)
+
+
+def test_use_cache_is_yes_or_no():
+    with pytest.raises(TypeError, match="run: use_cache must be a bool; got 'no'"):
+        run(LABELS, {"a": ADAM}, seeds=1, use_cache="no")
 
 
 def test_every_net_runs_beside_the_others():

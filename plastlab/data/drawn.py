@@ -22,7 +22,8 @@ class _Drawn:
 
     def __call__(self, data: Data, seeds: tuple[int, ...]) -> Problem:
         """The base problem."""
-        key = data if _is_ours(data) else _Itself(data), seeds
+        how = getattr(type(data).draw, "__code__", None)  # which may be edited in a session
+        key = data if _is_ours(data) else _Itself(data), how, seeds
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
