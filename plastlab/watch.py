@@ -49,9 +49,10 @@ class Watch:
         views = chain.from_iterable(rows.views.values() for rows in self._rows.values())
         return [*(rows.flat for rows in self._rows.values()), *views]
 
-    def _look(self) -> list[tuple[int, torch.Size]]:
-        """Where every tensor lies, and its form."""
-        return [(tensor.data_ptr(), tensor.shape) for tensor in self._all()]
+    def _look(self) -> list[tuple[int, int]]:
+        """Where every tensor lies, and how many numbers it has."""
+        tensors = self._all()
+        return list(zip(map(Tensor.data_ptr, tensors), map(Tensor.numel, tensors), strict=True))
 
     def _names(self) -> list[str]:
         """Their names, as a reader writes them."""
