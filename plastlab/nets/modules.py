@@ -22,6 +22,7 @@ from plastlab.nets.trial import (
     takes_sizes,
     try_out,
 )
+from plastlab.neutral import neutral
 from plastlab.rng import borrowed, generator
 from plastlab.rows import Layout, Rows
 
@@ -34,20 +35,18 @@ class Quiet:
     replica: it would say so once for each operation of each update."""
 
     def __init__(self) -> None:
-        self._lock, self._holding, self._before = threading.Lock(), 0, True
+        self._lock, self._holding = threading.Lock(), 0
 
     def __enter__(self) -> None:
-        with self._lock:
-            if not self._holding:
-                self._before = torch._C._functorch._is_vmap_fallback_warning_enabled()
-            self._holding += 1
-            torch._C._functorch._set_vmap_fallback_warning_enabled(False)
+        self._move(1)
 
     def __exit__(self, *_: object) -> None:
+        self._move(-1)
+
+    def _move(self, by: int) -> None:
         with self._lock:
-            self._holding -= 1
-            if not self._holding:
-                torch._C._functorch._set_vmap_fallback_warning_enabled(self._before)
+            self._holding += by
+            torch._C._functorch._set_vmap_fallback_warning_enabled(not self._holding)
 
 
 QUIET = Quiet()
@@ -99,6 +98,7 @@ class Module:
         weights, buffers = (_rows(some, f) for some, f in ((modules, False), (first, True)))
         return ModuleNetwork(modules[0], make, self._units(modules[0]), weights, buffers)
 
+    @neutral()
     def check(self, inputs: int, outputs: int) -> None:
         """Make a few networks and let them answer, once.
 
