@@ -12,10 +12,11 @@ import torch
 
 from plastlab.errors import check_number
 from plastlab.rows import Rows
-from plastlab.spec import Spec
+from plastlab.spec import Spec, known_elsewhere_as
 
 Tensor = torch.Tensor
 ONE = torch.ones(())
+BETAS = "write beta1=0.9, beta2=0.999."
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class SGD(Spec):
         return SGDMemory(settings, weights)
 
 
+@known_elsewhere_as(betas=BETAS)
 @dataclass(frozen=True)
 class Adam(Spec):
     """Adam with bias correction; `weight_decay` adds weight_decay * w to the gradient (coupled),
@@ -68,6 +70,7 @@ class Adam(Spec):
         return AdamMemory(settings, weights)
 
 
+@known_elsewhere_as(betas=BETAS)
 @dataclass(frozen=True)
 class AdamW(Adam):
     """Adam whose weight decay acts beside the gradient: w <- w - lr weight_decay w.

@@ -1,5 +1,7 @@
 """Specs keep Python's own numbers: equal numbers of any type give equal specs with equal texts."""
 
+import inspect
+import pickle
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -58,6 +60,16 @@ def test_a_bool_stays_one_and_is_refused_as_a_number():
 def test_a_number_that_no_float_can_hold_is_refused_in_a_sentence():
     with pytest.raises(ValueError, match="BBFReset.noise must be a finite number"):
         BBFReset(noise=10**400)
+
+
+@pytest.mark.parametrize("kind", [Adam, AdamW])
+def test_torchs_name_of_a_setting_is_explained(kind):
+    with pytest.raises(TypeError, match=f"{kind.__name__} has no setting 'betas'; write beta1=0.9"):
+        kind(betas=(0.9, 0.99))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'beta'"):
+        kind(beta=0.9)
+    assert list(inspect.signature(kind).parameters)[:3] == ["lr", "beta1", "beta2"]
+    assert pickle.loads(pickle.dumps(kind(beta1=0.5))) == kind(beta1=0.5)
 
 
 def test_a_readers_own_spec_keeps_plain_numbers_without_a_word():
