@@ -7,16 +7,16 @@ learning rate, which interventions may change while training runs.
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from plastlab.errors import check_number
-from plastlab.rows import Rows
-from plastlab.spec import Spec
+from plastlab.rows import Rows, forget, places
+from plastlab.spec import Spec, known_elsewhere_as
 from plastlab.whole import Whole
 
 Tensor = torch.Tensor
 ONE = torch.ones((), dtype=torch.float32, device="cpu")
+BETAS = "write beta1=0.9, beta2=0.999."
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class SGD(Spec):
         return SGDMemory(settings, weights)
 
 
+@known_elsewhere_as(betas=BETAS)
 @dataclass(frozen=True)
 class Adam(Spec):
     """Adam with bias correction; `weight_decay` adds weight_decay * w to the gradient (coupled),
@@ -69,6 +70,7 @@ class Adam(Spec):
         return AdamMemory(settings, weights)
 
 
+@known_elsewhere_as(betas=BETAS)
 @dataclass(frozen=True)
 class AdamW(Adam):
     """Adam whose weight decay acts beside the gradient: w <- w - lr weight_decay w.
@@ -284,16 +286,3 @@ class AdamMemory(Memory):
             self.entrywise[r], self._grouped_by = True, None
         forget(self._correction1[rows], where)
         forget(self._correction2[rows], where)
-
-
-def places(mask: Tensor | None, rows: Tensor) -> Tensor | None:
-    """Where a mask [R, P] or [1, P] is true, as positions in rows [R, P]: to write at positions is
-    thirty times faster than to write through a mask. None means everywhere and stays None."""
-    if mask is None:
-        return None
-    return torch.from_numpy(np.flatnonzero(mask.expand(rows.shape).numpy()))
-
-
-def forget(rows: Tensor, where: Tensor | None) -> None:
-    """Make rows [R, P] 0 at these positions, or everywhere."""
-    rows.zero_() if where is None else rows.view(-1).index_fill_(0, where, 0.0)

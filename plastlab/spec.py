@@ -1,5 +1,6 @@
 """What all specs share: their numbers are Python's own, whatever kind of number was given."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import wraps
@@ -26,6 +27,24 @@ class Spec:
     def __post_init__(self) -> None:
         _change(self, plain)
         _change(self, _real)
+
+
+def known_elsewhere_as(**remedies: str) -> Callable[[type], type]:
+    """Let a spec say what to write for a setting that has this name in another library."""
+
+    def explain(kind: type) -> type:
+        make = kind.__init__
+
+        @wraps(make)
+        def explained(self: Spec, *args: Any, **settings: Any) -> None:
+            for name in remedies.keys() & settings.keys():
+                raise TypeError(f"{kind.__name__} has no setting {name!r}; {remedies[name]}")
+            make(self, *args, **settings)
+
+        kind.__init__ = explained
+        return kind
+
+    return explain
 
 
 def _kept(check: Any) -> Any:

@@ -9,10 +9,10 @@ import torch
 from plastlab.errors import check_choice, missing
 from plastlab.losses import CrossEntropy, SquaredError
 from plastlab.nets.network import Network, Pass, Units
-from plastlab.optim import Memory, forget, places
+from plastlab.optim import Memory
 from plastlab.products import product
 from plastlab.rng import generator
-from plastlab.rows import LAYOUTS, Rows
+from plastlab.rows import LAYOUTS, Rows, forget, places
 from plastlab.whole import Whole
 
 Tensor = torch.Tensor

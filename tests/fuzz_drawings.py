@@ -44,7 +44,7 @@ def moved(control):
     assert control.value in control.ends or control.ends[0] <= control.value <= control.ends[1]
 
 
-def drawings(result, found, target, _):
+def drawings(result, found, target):
     """The targets."""
     yield from figures(result, found, target)
     yield from marks(target)

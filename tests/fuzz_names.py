@@ -4,14 +4,16 @@ import inspect
 from dataclasses import is_dataclass
 from types import ModuleType
 
-import numpy as np
 import torch
+from fuzz_contests import contests
+from fuzz_drawings import drawings
+from fuzz_theory import closed_forms, shown
 from fuzz_values import numeric
 from fuzzing import Rule, Target
 from torch import nn
 
 import plastlab
-from plastlab import probes, theory, tournament
+from plastlab import probes
 from plastlab.boundary import cross, simulate
 from plastlab.data import Data
 from plastlab.interventions.base import Act, Intervention
@@ -23,8 +25,6 @@ from plastlab.propagation import propagate
 from plastlab.result import Result
 from plastlab.stats import Interval, interval
 from plastlab.streams import RandomLabels, Stationary, Stream
-from plastlab.tournament.entrants import Entrant, Option
-from plastlab.tournament.plan import Arena
 from plastlab.training import Training
 
 DATA = plastlab.Gaussian(examples=24, inputs=12, classes=4)
@@ -63,7 +63,12 @@ WORDS = {"start": "he"}
 
 def targets():
     """All of them."""
-    found = [*specs(), *measures(), *closed_forms(), *actions(), *drawings(), *desk(), *contests()]
+    found = [*specs(), *measures(), *actions(), *desk()]
+    found += [
+        *closed_forms(target, small),
+        *drawings(RESULT, FOUND, target),
+        *contests(target, LABELS, NET),
+    ]
     names = [target.name for target in found]
     assert len(set(names)) == len(names), "two targets have one name"
     return found
@@ -175,98 +180,6 @@ def measures():
     yield target("warm_start_gap", plastlab.warm_start_gap, text=str, rules=rules, **gap)
 
 
-# arguments of closed forms that may be arrays
-ARRAYS = {
-    "adam_step_after_quiet": ("jump", "agreement"),
-    "five_ranks": ("singular_values",),
-    "leaky_map": ("c",),
-    "power_estimate": ("values",),
-    "pull_through_adam": ("steps",),
-    "pulled_home": ("curvature", "strength"),
-    "shrink_and_perturb_cosine": ("times",),
-    "shrink_and_perturb_std": ("times",),
-    "turn_course": ("times",),
-}
-
-
-def closed_forms():
-    """Everything in `theory`; each class with its methods."""
-    row, times = [3.0, 2.0, 1.0], np.arange(3.0)
-    good = {
-        "adam_step_after_jump": {"jump": 3.0, "steps": 4, "count": 5, "forget": ("m",)},
-        "adam_step_after_quiet": {"jump": 3.0, "steps": 4, "count": 5, "agreement": 0.5},
-        "batch_norm_growth": {"activation": "relu"},
-        "best_constant_answer": {"examples": 10, "classes": 3},
-        "dks": {"activation": "tanh", "layers": 3, "slope": 1.5},
-        "five_ranks": {"singular_values": row, "examples": 9, "delta": 0.01, "epsilon": 0.01},
-        "leaky_map": {"c": 0.5, "leak": 0.1, "layers": 2},
-        "own_gain": {"activation": "relu", "q": 1.0},
-        "power_estimate": {"values": row, "steps": 2},
-        "pull_through_adam": {"strength": 0.1, "noise": 1.0, "lr": 0.1, "steps": times},
-        "pulled_home": {"curvature": row, "strength": 0.1},
-        "shrink_and_perturb_cosine": {"keep": 0.5, "noise": 0.1, "times": times},
-        "shrink_and_perturb_std": {"keep": 0.5, "noise": 0.1, "times": times},
-        "tailored_leak": {"layers": 3, "target": 0.9},
-        "turn_at_balance": {"lr": 0.1, "decay": 0.1, "momentum": 0.5},
-        "turn_course": {"lr": 0.1, "decay": 0.1, "slope": 1.0, "times": times, "size": 1.0},
-    }
-    for name, arguments in good.items():
-        function = getattr(theory, name)
-        rules = dict.fromkeys(ARRAYS.get(name, ()), numeric)
-        yield target(f"theory.{name}", function, text=str, rules=rules, **arguments)
-    for kind in (theory.Bowl, theory.Catapult, theory.Modes, theory.Pathways, theory.Signals):
-        yield target(f"theory.{kind.__name__}", kind, **small(kind))
-    yield from closed_methods()
-
-
-def closed_methods():
-    """The methods of the classes in `theory`."""
-    bowl, pair = theory.Bowl(), [1.0, 1.0]
-    window = (0.0, 1.0)
-    methods = [
-        (bowl.hessian, {"seed": 0}),
-        (bowl.ring, {"loss": 0.5, "points": 5}),
-        (bowl.rate, {"lr": 0.1, "momentum": 0.5}),
-        (bowl.course, {"start": pair, "steps": 3, "lr": 0.1, "momentum": 0.5}),
-        (bowl.loss, {"coordinates": pair}),
-        (bowl.fit, {"optimizer": _descent, "steps": 2, "seeds": 2, "turned": True}),
-        (theory.Catapult(8).course, {"rate": 1.0, "steps": 3, "answer": 1.0, "curvature": 2.0}),
-        (theory.Catapult(8).train, {"rate": 1.0, "steps": 3, "seeds": 2}),
-        (theory.Modes().course, {"times": np.arange(3.0)}),
-        (
-            theory.Modes().train,
-            {"until": 0.05, "seeds": 2, "start": "random", "width": 5, "lr": 0.01},
-        ),
-        (theory.Pathways().course, {"until": 2.0, "frozen": window, "steps": 9}),
-        (theory.Pathways().settled, {"a": 0.2, "b": 0.1}),
-        (theory.Pathways().share, {"frozen": window}),
-        (
-            theory.Pathways().train,
-            {"frozen": [window], "until": 0.1, "seeds": 2, "width": 2, "lr": 0.05},
-        ),
-        (theory.Signals("tanh").variance_map, {"q": 1.0}),
-        (theory.Signals("tanh").chi, {"q": 1.0}),
-        (theory.Signals("tanh").correlation_map, {"c": 0.5, "q": 1.0}),
-        (theory.Signals("tanh").forward, {"depth": 3, "q": 1.0}),
-        (theory.Signals("tanh").backward, {"depth": 3, "q": 1.0}),
-        (theory.Signals("tanh").correlation, {"depth": 3, "c": 0.5, "q": 1.0}),
-        (theory.Signals("tanh").settled, {"q": 1.0}),
-    ]
-    for method, good in methods:
-        name = f"theory.{method.__qualname__}"
-        arrays = {a: numeric for a in ("coordinates", "times") if a in good}
-        arrays |= {"frozen": lambda v: None} if good.get("frozen") == window else {}
-        yield target(name, method, text=_shown, rules=arrays, **good)
-
-
-def _descent(weights):
-    return torch.optim.SGD(weights, lr=0.1)
-
-
-def _shown(made):
-    return str({k: str(v) for k, v in vars(made).items()} if is_dataclass(made) else made)
-
-
 def actions():
     """Conditions, runs, trainings and results."""
     yield target("Condition", plastlab.Condition, **small(plastlab.Condition) | {"net": NET})
@@ -290,9 +203,9 @@ def actions():
     yield target("cross", cross, text=lambda m: "", **good | {"steps": 2})
     small_draw = {"seeds": 2, "steps": 3, "entries": 5, "learning": 4}
     adam = {"jump": 3.0, "agreement": 0.5, "optimizer": Adam()}
-    yield target("simulate", simulate, text=_shown, **adam, **small_draw)
+    yield target("simulate", simulate, text=shown, **adam, **small_draw)
     numbers = {"seeds": 2, "inputs": 6, "pairs": 2, "cosine": 0.5}
-    yield target("propagate", propagate, text=_shown, net=NET, **numbers)
+    yield target("propagate", propagate, text=shown, net=NET, **numbers)
 
 
 def results():
@@ -328,13 +241,6 @@ def _built(module):
 
 def _values(result):
     return str(result.values)
-
-
-def drawings():
-    """Plots, and pictures made of marks: each is drawn and described."""
-    from fuzz_drawings import drawings as drawn
-
-    yield from drawn(RESULT, FOUND, target, trained)
 
 
 def desk():
@@ -380,46 +286,3 @@ def _history(history: History):
 
 def _previewed(live):
     live.script.rehearse({}, 2)
-
-
-def contests():
-    """The tournament's words; the small record is of nobody but nothing and fresh."""
-    arena = {"name": "labels", "stream": LABELS, "net": NET, "since": 1, "optimizer": Adam()}
-    place = Arena(**arena)
-    rules = {"lrs": lambda v: isinstance(v, tuple) and len(v) == 2 and fitting_rates(v)}
-    yield target("Arena", Arena, rules=rules, **arena, lrs=(0.01, 0.1))
-    yield target("Option", Option, label="", interventions=(plastlab.ReDo(),))
-    yield target("Entrant", Entrant, name="x", family="y", options=(Option(),))
-    plan = {
-        "arenas": (place,),
-        "challengers": (Entrant("x", "y", (Option(),)),),
-        "tuning": (1,),
-        "judging": (2, 3),
-    }
-    yield target("Plan", tournament.Plan, text=_planned, **plan, trials=2)
-    yield Target("entrant", lambda kind: tournament.entrant(kind), {"kind": plastlab.ReDo})
-    standings = tournament.recorded()
-    first = standings.plan.arenas[0].name
-    rules = {"name": lambda v: v in ("quick", "wide"), "arena": lambda v: v == first}
-    own = {"name": rules["name"]}
-    yield target("recorded", tournament.recorded, text=lambda m: "", rules=own, name="quick")
-    for function in (tournament.rows, tournament.table):
-        yield target(f"tournament.{function.__name__}", function, text=str, standings=standings)
-    race = {"standings": standings, "arena": first, "methods": ["L2", "ReDo"]}
-    rules = {"arena": rules["arena"], "methods": lambda v: v == ["L2", "ReDo"]}
-    yield target("race", tournament.race, text=lambda m: "", rules=rules, **race)
-    again = {"standings": standings, "methods": [], "seeds": 1}
-    yield target("rematch", tournament.rematch, text=lambda m: "", **again)
-    never = Rule(lambda v: False)
-    yield Target("tournament", tournament.tournament, {"plan": None}, {"plan": never})
-    newcomer = {"standings": standings, "newcomer": None}
-    yield Target("joined", tournament.joined, newcomer, {"newcomer": never})
-
-
-def fitting_rates(rates):
-    """Two finite numbers above 0."""
-    return all(isinstance(r, (int, float)) and not isinstance(r, bool) and r > 0 for r in rates)
-
-
-def _planned(plan):
-    return str([plan.trials, plan.tuning, plan.judging])

@@ -5,7 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from plastlab.errors import check_choice, check_number, check_type, missing
+from plastlab.errors import (
+    check_choice,
+    check_number,
+    check_numbers,
+    check_takes,
+    check_type,
+    missing,
+)
 
 
 def test_choice_returns_what_it_was_given():
@@ -137,3 +144,41 @@ def test_a_missing_attribute_names_the_nearest_or_all():
     assert str(missing(thing, "rte")) == "SGD has no 'rte'. Did you mean 'rate'?"
     assert str(missing(thing, "zzz")) == "SGD has no 'zzz'. It has rate."
     assert str(missing(thing, "depth", {"depths": "net.depths"})).endswith("mean 'net.depths'?")
+
+
+@pytest.mark.parametrize("given", [3, [1, 2], np.ones((2, 2)), np.float32(1), range(3)])
+def test_numbers_come_back_as_floats(given):
+    found = check_numbers("x", given, 0)
+    assert found.dtype == float
+    assert found.tolist() == np.asarray(given).tolist()
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ([1, -1], ValueError, r"x must be finite numbers at least 0; got \[1, -1\]\."),
+        ([np.nan], ValueError, r"x must be finite numbers at least 0; got \[nan\]\."),
+        ([], ValueError, r"x must be finite numbers at least 0; got \[\]\."),
+        ("3", TypeError, "got '3' .a str.. Give a number or an array of numbers"),
+        ([[1], [2, 3]], TypeError, "got .* Give a number or an array of numbers"),
+        ([True], TypeError, r"got \[True\]"),
+    ],
+)
+def test_what_are_no_numbers_is_refused(given, error, message):
+    with pytest.raises(error, match=message):
+        check_numbers("x", given, 0)
+
+
+def test_a_whole_number_has_at_most_64_bits():
+    assert check_number("n", 2**63 - 1, integer=True) == 2**63 - 1
+    for given in (2**63, 10**400):
+        with pytest.raises(ValueError, match="n must be a whole number; got"):
+            check_number("n", given, integer=True)
+
+
+def test_a_function_that_does_not_take_the_names_is_refused():
+    assert check_takes("f", lambda a, b=1: a, ["a"])
+    with pytest.raises(TypeError, match="f must take c; it says: missing a required argument: 'a'"):
+        check_takes("f", lambda a: a, ["c"])
+    with pytest.raises(TypeError, match="f must be a function; got the class int"):
+        check_takes("f", int, ["c"])

@@ -33,7 +33,7 @@ def _draw(axes: Axes, picture: Any) -> None:
             axes.set(**{f"{direction}scale": "log"})
         axes.set(**{f"{direction}lim": picture.limits(direction)})
         axes.set(**{f"{direction}ticks": [value for value, _ in ticks]})
-        axes.set(**{f"{direction}ticklabels": [text for _, text in ticks]})
+        axes.set(**{f"{direction}ticklabels": [style.cut(text) for _, text in ticks]})
     axes.minorticks_off()
     artists = [
         _draw_mark(axes, mark, look)

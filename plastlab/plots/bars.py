@@ -70,6 +70,7 @@ class _Bars:
 
     def _name(self, condition: str) -> str:
         some = words.lost(self.result, condition, self.probe)
+        condition = style.cut(condition)
         return f"{condition}\n{some}" if some else condition
 
     def _row(self, axes: Axes, row: int, values: np.ndarray, look: style.Look) -> None:
@@ -93,7 +94,7 @@ class _Bars:
         kept = words.finite(self.values(self.reference))
         if len(kept) == 0:
             return
-        style.mark(axes, kept.mean(), f"mean of {self.reference}")
+        style.mark(axes, kept.mean(), f"mean of {style.cut(self.reference)}")
 
     def values(self, condition: str) -> np.ndarray:
         """One number per seed, [S]."""

@@ -83,7 +83,8 @@ def set_limits(axes: Axes, limits: tuple[float | None, float | None], axis: str 
 
 def as_text(figure: Figure) -> Figure:
     """Take every word in a figure for text, not for mathematics, but for the powers of ten that
-    matplotlib itself writes at the ticks of a logarithmic axis."""
+    matplotlib itself writes at the ticks of a logarithmic axis. Of a very long one its beginning
+    stands there."""
     own = set()
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
@@ -91,6 +92,8 @@ def as_text(figure: Figure) -> Figure:
                 own |= set(axis.get_ticklabels(which="both"))
     for text in set(figure.findobj(Text)) - own:
         text.set_parse_math(False)
+        if len(text.get_text()) > 2 * LONGEST:
+            text.set_text(cut(text.get_text()))
     return figure
 
 
