@@ -1,6 +1,5 @@
 """run: an experiment in, a Result out."""
 
-import os
 import time
 import warnings
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from plastlab.condition import Condition
 from plastlab.dispatch import on_executor, on_threads
 from plastlab.errors import check_number, check_type
 from plastlab.jobs import Job, Outcomes, cut
+from plastlab.machine import cores
 from plastlab.probes import Probe, accuracy, probe_name
 from plastlab.result import Result
 from plastlab.rng import resolve_seeds
@@ -74,7 +74,7 @@ def _compute(
     executor: Executor | None,
 ) -> Outcomes:
     """Cut the work, do it, put each condition's seeds together again."""
-    workers = os.cpu_count() or 1
+    workers = cores()
     jobs = [
         Job(stream, {n: conditions[n] for n in names}, part, probes, every)
         for names, part in cut(stream, conditions, seeds, workers)
