@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
-from plastlab import engines, probes
+from plastlab import engines, machine, probes
 from plastlab.engines import Engine, Work
 from plastlab.neutral import neutral
 from plastlab.run import run
@@ -98,7 +98,7 @@ def measure(effort: Effort, several_cores: bool) -> Iterator[Row]:
     for work in (engines.MIDDLE, engines.SMALL):
         for steps in (100, 200, 400):
             yield diagnostics(work, steps, effort)
-    if several_cores and (os.cpu_count() or 1) > 1:
+    if several_cores and machine.cores() > 1:
         yield from cores(engines.MIDDLE, effort)
         yield from cores(engines.SMALL, effort)
 

@@ -1,6 +1,5 @@
 """Dispatch: jobs are done on this process's threads or on an executor, and can be stopped."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import (
@@ -20,6 +19,7 @@ from tqdm.auto import tqdm
 
 from plastlab.guard import Guard
 from plastlab.jobs import Job, Outcomes, is_large, train
+from plastlab.machine import cores
 from plastlab.screen import watched
 
 PATIENCE = 10  # seconds for which threads that were told to stop are awaited
@@ -56,7 +56,7 @@ def workers(executor: Executor | None) -> int:
     """
     client = getattr(executor, "_client", None)  # dask's executor has one
     if client is None:
-        return getattr(executor, "_max_workers", None) or os.cpu_count() or 1
+        return getattr(executor, "_max_workers", None) or cores()
     if client.status != "running":
         raise ExecutorError(f"run: executor is of a dask client that is {client.status}. Open one.")
     count = sum(client.nthreads().values())

@@ -1,5 +1,6 @@
-"""What this machine offers: its speed, a browser, a free port."""
+"""What this machine offers: its speed, its cores, a browser, a free port."""
 
+import os
 import shutil
 import socket
 import time
@@ -32,6 +33,13 @@ def _work() -> float:
     for _ in range(200):
         torch.bmm(weight, torch.bmm(weight, hidden).relu_())
     return time.process_time() - start
+
+
+def cores() -> int:
+    """How many cores this process may use: in a container or under `taskset` not always all."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def find_browser() -> str | None:

@@ -19,7 +19,7 @@ from distributed import Client, LocalCluster
 from test_ledger import RUN, book, claim  # noqa: F401
 from test_tournament import TINY
 
-from plastlab import cache
+from plastlab import cache, dispatch
 from plastlab import cluster as clusters
 from plastlab.cli import main
 from plastlab.cluster import cluster
@@ -85,7 +85,7 @@ def assert_equal(found, expected):
 
 
 def test_a_run_is_cut_for_the_clusters_workers_and_gives_equal_bits(client, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(dispatch, "cores", lambda: 1)
     with client.get_executor() as executor:
         assert workers(executor) == 2
         watched = Watched(executor)

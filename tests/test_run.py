@@ -1,7 +1,6 @@
 """run and Result: numbers do not depend on how the work is cut or who does it, stopping leaves
 nothing behind, divergence is reported, and results are labelled."""
 
-import os
 import threading
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -13,7 +12,7 @@ import pytest
 import torch
 from small import LABELS, NETS
 
-from plastlab import jobs, rng
+from plastlab import dispatch, jobs, rng
 from plastlab.condition import Condition
 from plastlab.data import TeacherRegression
 from plastlab.interventions import FullReset, Intervention, L2Init, LayerNorm, ReDo
@@ -112,7 +111,7 @@ def test_the_order_and_number_of_seeds_do_not_matter(whole):
 @pytest.mark.parametrize("workers", [1, 9])
 def test_a_run_that_is_cut_by_seed_gives_each_seed_its_own_numbers(workers, whole, monkeypatch):
     monkeypatch.setattr(jobs, "ENOUGH", 1)
-    monkeypatch.setattr(os, "cpu_count", lambda: workers)
+    monkeypatch.setattr(dispatch, "cores", lambda: workers)
     seeds = (4, 0, 3, 1, 2)
     parts = [part for _, part in jobs.cut(LABELS, CONDITIONS, seeds, workers)]
     assert (len(set(parts)) > 1) == (workers > 1)

@@ -1,10 +1,13 @@
 """In which order tests run when several workers share them, which run alone, and which are slow.
 
 A file, and so a notebook, stays on one worker. What takes long begins first. What measures time or
-drives a browser comes last, all of it on one worker, and no other test runs meanwhile.
+drives a browser comes last, all of it on one worker, and no other test runs meanwhile. A notebook's
+kernel gets one core: as many kernels run as there are cores, and one thread each wastes least.
 """
 
 import fcntl
+import os
+from contextlib import contextmanager, nullcontext
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
@@ -73,7 +76,25 @@ def pytest_collection_modifyitems(config, items):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
     """Hold this file's lock: with others, or alone."""
-    with open(__file__) as file:
+    own = getattr(item.config, "workerinput", None)
+    place = one_core(own) if own and item.path.suffix == ".ipynb" else nullcontext()
+    with open(__file__) as file, place:
         alone = item.nodeid.startswith(ALONE)
         fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         return (yield)
+
+
+@contextmanager
+def one_core(worker):
+    """What is started inside, such as a kernel, runs on the worker's own core, where the system
+    can say so (Linux)."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    number = int(worker["workerid"].removeprefix("gw"))
+    os.sched_setaffinity(0, {cores[number % len(cores)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)

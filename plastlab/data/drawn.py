@@ -1,15 +1,15 @@
 """Base problems, drawn once and kept while there is room."""
 
-import os
 import threading
 from collections import OrderedDict
 from typing import Any
 
 from plastlab.data.base import Data, Problem
 from plastlab.data.door import PARTS, admitted
+from plastlab.machine import cores
 from plastlab.neutral import neutral
 
-FEW = max(4, os.cpu_count() or 1)  # always stay: one for each part of a run that trains now
+FEW = max(4, cores())  # always stay: one for each part of a run that trains now
 MANY, ROOM = 4 * FEW, 2**28  # so many may stay while they have at most so many bytes
 
 

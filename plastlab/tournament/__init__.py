@@ -6,7 +6,6 @@ The command `python -m plastlab tournament` holds it; `tournament(plan)` is the 
 import argparse
 import csv
 import json
-import os
 import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +17,7 @@ from plastlab import cache
 from plastlab.cluster import add_cluster, cluster
 from plastlab.dispatch import ExecutorError
 from plastlab.errors import check_choice
+from plastlab.machine import cores
 from plastlab.tournament import plan, record, show
 from plastlab.tournament.entrants import Entrant, Option, entrant
 from plastlab.tournament.plan import Arena, Plan
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--processes",
         type=int,
-        default=os.cpu_count() or 1,
+        default=cores(),
         metavar="N",
         help="default: one a core",
     )
