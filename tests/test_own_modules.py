@@ -161,3 +161,26 @@ def test_torch_does_not_warn_at_every_update(kind):
         torch.func.vmap(lambda x, h: torch.gru_cell(x, h, *[torch.ones(12, 4)] * 2))(
             torch.ones(2, 1, 4), torch.ones(2, 1, 4)
         )
+
+
+class Placed(nn.Module):
+    """A table of one's own and one that torch knows as such, beside a matrix."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.positions = nn.Parameter(torch.ones(2, inputs))
+        self.symbols = nn.Embedding(3, inputs)
+        self.head = nn.Linear(inputs, outputs)
+
+    def forward(self, x):
+        return self.head(x + self.positions[1] + self.symbols.weight[2])
+
+
+def test_tables_of_an_own_module_are_no_matrices():
+    own = Module(Placed, tables=("positions",))
+    layout = own.build(12, 3, (0,)).weights.layout
+    assert layout.matrices == ("head.weight",)
+    assert layout.tables == ("positions", "symbols.weight")
+    assert Module(Placed).build(12, 3, (0,)).weights.layout.tables == ("symbols.weight",)
+    with pytest.raises(ValueError, match=r"Module.tables: parameter must be one of .*'position'"):
+        Module(Placed, tables=("position",)).build(12, 3, (0,))

@@ -24,7 +24,7 @@ from plastlab.nets.trial import (
 )
 from plastlab.neutral import neutral
 from plastlab.rng import borrowed, generator
-from plastlab.rows import Layout, Rows
+from plastlab.rows import Layout, Rows, Table
 
 Tensor = torch.Tensor
 START = ("start",)  # the key of a network before its first update
@@ -62,11 +62,13 @@ class Module:
     which they run, are its hidden activations. In a plain `nn.Sequential` of Linear layers and
     activations the hidden units are found by themselves; elsewhere give `units`, pairs of
     parameter prefixes (the layer that feeds the units, the layer that reads them), for methods
-    that reset units.
+    that reset units. `tables` names parameters that are looked up, not multiplied, such as
+    positions (an nn.Embedding's are found): no method takes them for a matrix.
     """
 
     factory: Callable[[int, int], nn.Module]
     units: tuple[tuple[str, str], ...] | None = None
+    tables: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not callable(self.factory) or isinstance(self.factory, nn.Module):
@@ -83,6 +85,7 @@ class Module:
         remedy = 'Write Module(factory, units=(("0", "2"), ("2", "4"))).'
         for pair in check_type("Module.units", self.units, (tuple, type(None)), remedy) or ():
             check_type("Module.units: each pair", pair, tuple, remedy)
+        check_type("Module.tables", self.tables, tuple, 'Write tables=("positions",).')
 
     def build(
         self, inputs: int, outputs: int, seeds: tuple[int, ...], *key: object
@@ -95,7 +98,8 @@ class Module:
         first = modules
         if key not in ((), START) and frozen_names(modules[0]):
             first = [make(generator(seed, "weights", *START)) for seed in seeds]
-        weights, buffers = (_rows(some, f) for some, f in ((modules, False), (first, True)))
+        tables = self._tables(modules[0])
+        weights, buffers = (_rows(some, f, tables) for some, f in ((modules, False), (first, True)))
         return ModuleNetwork(modules[0], make, self._units(modules[0]), weights, buffers)
 
     @neutral()
@@ -138,6 +142,14 @@ class Module:
         except Exception as error:
             error.add_note(f"This was raised by your Module.factory({inputs}, {outputs}).")
             raise
+
+    def _tables(self, module: nn.Module) -> frozenset[str]:
+        """Names of the parameters that are looked up."""
+        named = [name for name, _ in module.named_parameters()]
+        for name in self.tables:
+            check_choice("Module.tables: parameter", name, named)
+        found = (n for n, part in module.named_modules() if isinstance(part, nn.Embedding))
+        return frozenset((*self.tables, *(f"{name}.weight".lstrip(".") for name in found)))
 
     def _units(self, module: nn.Module) -> tuple[Units, ...]:
         if self.units is not None:
@@ -233,15 +245,15 @@ def frozen_names(module: nn.Module) -> list[str]:
     return [name for name, p in module.named_parameters() if not p.requires_grad]
 
 
-def _rows(modules: list[nn.Module], frozen: bool) -> Rows:
+def _rows(modules: list[nn.Module], frozen: bool, tables: frozenset[str]) -> Rows:
     """The trained or the frozen parameters of modules as rows, one each."""
     named = [
         {name: p for name, p in module.named_parameters() if p.requires_grad != frozen}
         for module in modules
     ]
-    rows = Rows.zeros(
-        Layout(tuple((name, tuple(p.shape)) for name, p in named[0].items())), len(named)
-    )
+    kinds = {name: Table if name in tables else tuple for name in named[0]}
+    shapes = tuple((name, kinds[name](p.shape)) for name, p in named[0].items())
+    rows = Rows.zeros(Layout(shapes), len(named))
     with torch.no_grad():
         for r, parameters in enumerate(named):
             for name, parameter in parameters.items():
