@@ -68,8 +68,8 @@ def of_modules(names: frozenset[str]) -> bytes:
 def _forget(modules: Iterable[types.ModuleType]) -> None:
     for module in modules:
         for value in vars(module).values():
-            if callable(clear := getattr(value, "cache_clear", None)):
-                clear()
+            if hasattr(value, "cache_clear") and not isinstance(value, type):
+                value.cache_clear()
 
 
 class _Code(Look):
