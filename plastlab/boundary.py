@@ -99,7 +99,7 @@ def simulate(
     jump: float,
     agreement: float = 1.0,
     optimizer: Adam | None = None,
-    seeds: int = 16,
+    seeds: int | Sequence[int] = 16,
     steps: int = 40,
     entries: int = 500,
     learning: int = 400,
