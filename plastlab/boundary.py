@@ -19,6 +19,7 @@ from plastlab.theory import adam_step_after_quiet
 from plastlab.training import alike, check_experiment
 
 Tensor = torch.Tensor
+MOST = 10_000  # of anything that is simulated
 FIRST = 5  # updates over which the agreement of batches is measured
 QUIET = 100  # updates without a gradient, before the simulated jump
 
@@ -98,7 +99,7 @@ def simulate(
     jump: float,
     agreement: float = 1.0,
     optimizer: Adam | None = None,
-    seeds: int = 16,
+    seeds: int | Sequence[int] = 16,
     steps: int = 40,
     entries: int = 500,
     learning: int = 400,
@@ -112,7 +113,7 @@ def simulate(
     check_number("simulate: jump", jump, 0, low_open=True)
     check_number("simulate: agreement", agreement, 0, 1)
     for name, count in (("steps", steps), ("entries", entries), ("learning", learning)):
-        check_number(f"simulate: {name}", count, 1, integer=True)
+        check_number(f"simulate: {name}", count, 1, MOST, integer=True)
     check_type("simulate: optimizer", optimizer, (Adam, type(None)), "Give Adam(lr=0.01).")
     seeds, optimizer = resolve_seeds(seeds), Adam() if optimizer is None else optimizer
     numbers = torch.zeros(len(seeds), entries, requires_grad=True)

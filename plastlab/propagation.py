@@ -14,6 +14,7 @@ from plastlab.rng import normal, resolve_seeds
 from plastlab.theory import Signals
 
 Tensor = torch.Tensor
+MOST = 100_000  # inputs, and pairs of them
 QUANTITIES = ("forward", "backward", "correlation")
 
 
@@ -91,8 +92,8 @@ def propagate(
     for the correlation.
     """
     check_type("propagate: net", net, Architecture, "Write for example MLP(depth=20).")
-    check_number("propagate: inputs", inputs, 2, integer=True)
-    check_number("propagate: pairs", pairs, 1, integer=True)
+    check_number("propagate: inputs", inputs, 2, MOST, integer=True)
+    check_number("propagate: pairs", pairs, 1, MOST, integer=True)
     check_number("propagate: cosine", cosine, -1, 1)
     seeds = resolve_seeds(seeds)
     network = net.build(inputs, 10, seeds, "start")

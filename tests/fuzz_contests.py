@@ -33,7 +33,7 @@ def contests(target, labels, net):
     race = {"standings": standings, "arena": first, "methods": ["L2", "ReDo"]}
     rules = {"arena": rules["arena"], "methods": lambda v: v == ["L2", "ReDo"]}
     yield target("race", tournament.race, text=lambda m: "", rules=rules, **race)
-    again = {"standings": standings, "methods": [], "seeds": 1}
+    again = {"standings": standings, "methods": [], "seeds": 2}
     yield target("rematch", tournament.rematch, text=lambda m: "", **again)
     never = Rule(lambda v: False)
     yield Target("tournament", tournament.tournament, {"plan": None}, {"plan": never})

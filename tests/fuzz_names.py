@@ -1,6 +1,7 @@
 """Every public name, with good arguments: what the fuzzer starts from."""
 
 import inspect
+from collections.abc import Iterator
 from dataclasses import is_dataclass
 from types import ModuleType
 
@@ -216,11 +217,17 @@ def results():
     rules = {name: (lambda v, n=name: v == names[n]) for name in ("probe", "condition")}
     for method in (RESULT.first, RESULT.last):
         yield target(f"Result.{method.__name__}", method, text=str, rules=rules, **names)
-    yield target("interval", interval, rules={"values": numeric}, values=[0.1, 0.2], level=0.95)
+    yield target(
+        "interval", interval, rules={"values": _numbers_or_iterator}, values=[0.1, 0.2], level=0.95
+    )
     claim = {"id": "08.3", "text": "It holds.", "stat": _last, "above": 0.5, "below": None}
     rules = {"id": lambda v: False, "text": lambda v: isinstance(v, str) and bool(v.strip())}
     own = kinds(plastlab.Claim, **rules)
     yield Target("Claim", plastlab.Claim, claim | {"source": ""}, own, text=_claimed)
+
+
+def _numbers_or_iterator(value):
+    return None if isinstance(value, Iterator) else numeric(value)
 
 
 def _last(result):

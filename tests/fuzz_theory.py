@@ -1,6 +1,7 @@
 """Closed forms, for the fuzzer: functions, and classes with their methods."""
 
 from dataclasses import is_dataclass
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -88,12 +89,18 @@ def closed_methods(target):
     for method, good in methods:
         name = f"theory.{method.__qualname__}"
         arrays = {a: numeric for a in ("coordinates", "times") if a in good}
+        arrays |= {"steps": whole} if good.get("steps") == 3 else {}
         arrays |= {"frozen": lambda v: None} if good.get("frozen") == window else {}
         yield target(name, method, text=shown, rules=arrays, **good)
 
 
 def _descent(weights):
     return torch.optim.SGD(weights, lr=0.1)
+
+
+def whole(value):
+    """Whether it is a number of updates; none is one, too."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
 def shown(made):

@@ -16,6 +16,7 @@ import contextlib
 import io
 import linecache
 import random
+import resource
 import signal
 import traceback
 import warnings
@@ -29,6 +30,7 @@ import plastlab
 PACKAGE = str(Path(plastlab.__file__).parent)
 OK, CLEAR, OBSCURE, NONSENSE = "ok", "clear", "obscure", "nonsense"
 SECONDS = 5.0  # that a call may take
+MEMORY = 2**31  # bytes that a call may ask for
 
 
 class Slow(BaseException):
@@ -174,18 +176,22 @@ def _raised(frame):
 
 @contextlib.contextmanager
 def quiet():
-    """Nothing is printed, warnings are not looked at, and the time is limited."""
+    """Nothing is printed, warnings are not looked at; time and memory are limited."""
 
     def late(*_):
         raise Slow
 
     before = signal.signal(signal.SIGALRM, late)
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, limits[1]))
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 

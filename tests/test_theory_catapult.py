@@ -80,7 +80,7 @@ def test_seeds_do_not_depend_on_their_neighbors():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (lambda: Catapult(0), "Catapult.width must be a whole number at least 1; got 0"),
+        (lambda: Catapult(0), "Catapult.width must be a whole number at least 1 and at most"),
         (lambda: Catapult().course(1.0, -1), "Catapult.course: steps must be"),
         (lambda: Catapult().train(0.0, 5), "Catapult.train: rate must be"),
     ],

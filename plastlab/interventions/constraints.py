@@ -34,7 +34,7 @@ class WeightClipping(Intervention):
     kappa: float = 2.0
 
     def __post_init__(self) -> None:
-        check_number("WeightClipping.kappa", self.kappa, 0, low_open=True)
+        check_number("WeightClipping.kappa", self.kappa, 0, 1e30, low_open=True)
 
     def after_step(self, s: State, mem: SimpleNamespace) -> None:
         """Clip."""

@@ -40,7 +40,10 @@ class Script:
 
     def session(self, seed: int, values: Mapping[str, Any]) -> Session:
         """Return a training at its start."""
-        return Session(self.start(seed=seed, **values), self.record)
+        training = self.start(seed=seed, **values)
+        if not all(hasattr(training, name) for name in ("step", "done", "advance")):
+            raise TypeError(f"live: start must return a Training; got {training!r:.60}.")
+        return Session(training, self.record)
 
     def rehearse(self, values: Mapping[str, Any], steps: int) -> Picture | Row:
         """Return the picture after `steps` updates of seed 0, recorded 80 times."""

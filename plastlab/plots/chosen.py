@@ -18,4 +18,6 @@ def chosen(name: str, given: str | Sequence[str] | None, allowed: Sequence[str])
     names = (given,) if isinstance(given, str) else check_all(name, given, str, remedy)
     if not names:
         raise ValueError(f"{name} must be at least one of {', '.join(allowed)}; got none.")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{name} must name each once; got {', '.join(names)}.")
     return tuple(check_choice(name, each, allowed) for each in names)

@@ -37,7 +37,7 @@ def adam_step_after_jump(
 
     each over 1 - beta^(count + k), from Kingma and Ba (2015), algorithm 1; eps is left out.
     """
-    check_number("adam_step_after_jump: jump", jump, -HUGE, HUGE)
+    jump = check_number("adam_step_after_jump: jump", jump, -HUGE, HUGE)
     _check("adam_step_after_jump", steps, beta1, beta2)
     if count is not None:
         count = check_number("adam_step_after_jump: count", count, 0, integer=True)

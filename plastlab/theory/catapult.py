@@ -38,7 +38,7 @@ class Catapult(Spec):
     width: int = 512
 
     def __post_init__(self) -> None:
-        check_number("Catapult.width", self.width, 1, integer=True)
+        check_number("Catapult.width", self.width, 1, LONGEST, integer=True)
 
     def course(
         self,

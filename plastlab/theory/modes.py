@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plastlab.errors import check_choice, check_number, check_numbers, check_type
+from plastlab.errors import LONGEST, WIDEST, check_choice, check_number, check_numbers, check_type
 from plastlab.rng import normal, resolve_seeds
 from plastlab.spec import Spec
 
@@ -80,8 +80,9 @@ class Modes(Spec):
         """
         until = check_number("Modes.train: until", until, 0, low_open=True)
         check_choice("Modes.train: start", start, STARTS)
-        width = check_number("Modes.train: width", width, len(self.strengths), integer=True)
+        width = check_number("Modes.train: width", width, len(self.strengths), WIDEST, integer=True)
         lr = check_number("Modes.train: lr", lr, 0, low_open=True)
+        check_number("Modes.train: until / lr", until / lr, 0, LONGEST)
         seeds = resolve_seeds(seeds)
         layers = self._layers(seeds, start, width)
         teacher, times, found = np.diag(self.strengths), lr * np.arange(round(until / lr) + 1), []

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plastlab.errors import LONGEST, check_number, check_type
+from plastlab.errors import LONGEST, WIDEST, check_number, check_type
 from plastlab.rng import normal, resolve_seeds
 from plastlab.spec import Spec
 
@@ -126,7 +126,8 @@ class Pathways(Spec):
         """
         until = check_number("Pathways.train: until", until, 0, low_open=True)
         lr = check_number("Pathways.train: lr", lr, 0, low_open=True)
-        width = check_number("Pathways.train: width", width, 1, integer=True)
+        width = check_number("Pathways.train: width", width, 1, WIDEST, integer=True)
+        check_number("Pathways.train: until / lr", until / lr, 0, LONGEST)
         check_type("Pathways.train: balanced", balanced, bool, "Give True or False.")
         check_type("Pathways.train: frozen", frozen, (list, tuple), "Give [(0.0, 1.0)], a list.")
         if not frozen:
