@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spec:
     """A frozen description. `Adam(np.float64(1e-3))`, and `SGD(momentum=0)` for 0.0, are then equal
     in every way to what they look like: as settings, as text and as a place in the cache.
