@@ -214,9 +214,12 @@ def test_what_the_reader_does_to_his_arrays_later_does_not_matter():
     assert torch.equal(pickle.loads(pickle.dumps(data)).draw((0,)).y, before.y)
 
 
-def test_a_result_is_kept_under_the_content_of_its_arrays():
+def test_a_result_is_kept_under_the_content_of_its_arrays(tmp_path, monkeypatch):
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path))
+
     def key(x):
-        return cache.key(RandomLabels(Arrays(x, Y)), Condition(), (0,), [accuracy], 10)
+        stream = RandomLabels(Arrays(x, Y))
+        return cache.Keeper().key(stream, Condition(), (0,), (accuracy,), 10)
 
     assert key(X) is not None
     assert key(X) == key(X.copy())
