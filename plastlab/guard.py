@@ -52,20 +52,20 @@ class Guard:
 
 _AT_WORK = {Guard.__enter__.__code__, Guard.__exit__.__code__}
 _opened = 0  # guards that are open in the main thread, which alone touches these three
-_answer: Callable | None = None  # what is to happen at an interrupt
+_answers: list[Callable] = []  # what is to happen at an interrupt, if there is something
 _waiting = False  # whether one came while a guard was at work
 
 
 def _open() -> None:
     """The first guard answers interrupts itself; without an answer in Python there is no need."""
-    global _opened, _answer, _waiting
+    global _opened, _waiting
     if not _is_main():
         return
     _opened += 1
     if _opened == 1:
         found, _waiting = signal.getsignal(signal.SIGINT), False
-        _answer = found if callable(found) else None
-        if _answer is not None:
+        _answers[:] = [found] if callable(found) else []
+        if _answers:
             signal.signal(signal.SIGINT, _interrupted)
 
 
@@ -76,7 +76,7 @@ def _close() -> None:
         return
     _opened -= 1
     if not _opened and signal.getsignal(signal.SIGINT) is _interrupted:
-        signal.signal(signal.SIGINT, _answer)
+        signal.signal(signal.SIGINT, *_answers)
     _deliver()
 
 
@@ -87,7 +87,7 @@ def _deliver(undo: Callable[[], None] | None = None) -> None:
         return
     _waiting = False
     try:
-        _answer(signal.SIGINT, None)
+        _answers[0](signal.SIGINT, None)
     except BaseException:
         if undo is not None:
             undo()
@@ -103,7 +103,7 @@ def _interrupted(number: int, frame: FrameType | None) -> None:
             _waiting = True
             return
         above = above.f_back
-    _answer(number, frame)
+    _answers[0](number, frame)
 
 
 def _is_main() -> bool:
