@@ -48,6 +48,12 @@ class borrowed(Guard):
         _BORROWING.acquire()
         self._states = random.getstate(), np.random.get_state(), torch.get_rng_state()
 
+    def seed(self, number: int) -> None:
+        """Let all three begin with this number."""
+        random.seed(number)
+        np.random.seed(number % 2**32)
+        torch.default_generator.manual_seed(number)
+
     def end(self) -> None:
         """Put them back."""
         for put_back, state in zip(

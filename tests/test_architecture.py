@@ -11,6 +11,7 @@ from torch import nn
 
 from plastlab.condition import Condition
 from plastlab.interventions import (
+    L2,
     AdaLin,
     CReLU,
     DeepFourierFeatures,
@@ -22,7 +23,6 @@ from plastlab.interventions import (
     PlasticityInjection,
     PReLU,
     Rational,
-    ReDo,
     SpectralNormalization,
 )
 from plastlab.losses import CrossEntropy
@@ -192,7 +192,7 @@ def test_layer_norm_on_inputs_erases_size_and_level_and_running_statistics_do_no
 )
 def test_it_goes_with_other_changes_of_the_architecture(one, other):
     plain = Condition(Adam(0.01), MLP(8, 2))
-    both, alone = (trained(DATA, {"a": plain + i + other}, (0, 1)) for i in (one, ReDo()))
+    both, alone = (trained(DATA, {"a": plain + i + other}, (0, 1)) for i in (one, L2(0.0)))
     assert torch.isfinite(both.network.weights.flat).all()
     assert both.network.weights.layout == alone.network.weights.layout
     assert not torch.equal(both.network.weights.flat, alone.network.weights.flat)

@@ -184,3 +184,21 @@ def test_tables_of_an_own_module_are_no_matrices():
     assert Module(Placed).build(12, 3, (0,)).weights.layout.tables == ("symbols.weight",)
     with pytest.raises(ValueError, match=r"Module.tables: parameter must be one of .*'position'"):
         Module(Placed, tables=("position",)).build(12, 3, (0,))
+
+
+def numpys(inputs, outputs):
+    module = net(inputs, outputs)
+    with torch.no_grad():
+        module[0].weight.copy_(torch.from_numpy(np.random.randn(6, inputs)))
+    return module
+
+
+def test_what_a_factory_draws_from_numpy_follows_the_seed_too():
+    np.random.seed(0)
+    before = np.random.get_state()[1].copy()
+    first, again, other = (
+        Module(numpys).build(12, 3, seeds).weights["0.weight"][-1] for seeds in ((5,), (1, 5), (6,))
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)

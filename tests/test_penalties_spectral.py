@@ -1,7 +1,8 @@
 """How well the spectral penalty sees what it pulls at, measured while it pulls."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ WARM = 20  # updates after which the singular vectors have been found
 class Watched(SpectralPenalty):
     """Notes by which share its sigma is off, in each update, matrix and replica."""
 
-    seen: list = field(default_factory=list)
+    seen: ClassVar[list] = []
 
     def after_backward(self, s, mem):
         row = []
@@ -41,6 +42,7 @@ class Watched(SpectralPenalty):
 def errors(strength, iterations):
     """Shares [updates, matrices, seeds] by which sigma is too small once it is warm."""
     penalty = Watched(strength, iterations=iterations)
+    penalty.seen.clear()
     shard = Shard(LABELS, {"a": Condition(Adam(0.02), MLP(width=32)) + penalty}, range(2))
     shard.advance(LABELS.tasks * LABELS.steps)
     return np.stack(penalty.seen[WARM:])

@@ -140,8 +140,8 @@ def test_base_problems_stay_while_they_are_few_or_small(monkeypatch):
     monkeypatch.setattr(drawn, "MANY", 4)
     kept = drawn._Drawn()
     sizes = [kept(Gaussian(10, 4, 2), (seed,)) for seed in range(5)]
-    assert [key[1] for key in kept._kept] == [(1,), (2,), (3,), (4,)]
+    assert [key[-1] for key in kept._kept] == [(1,), (2,), (3,), (4,)]
     assert kept(Gaussian(10, 4, 2), (1,)) is sizes[1]
     monkeypatch.setattr(drawn, "ROOM", 1)
     kept(Gaussian(10, 4, 2), (9,))
-    assert [key[1] for key in kept._kept] == [(1,), (9,)]
+    assert [key[-1] for key in kept._kept] == [(1,), (9,)]

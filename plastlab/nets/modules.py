@@ -125,8 +125,8 @@ class Module:
         )
 
     def _make(self, inputs: int, outputs: int, own: torch.Generator) -> nn.Module:
-        with borrowed():  # torch.nn draws its initial weights from torch's
-            torch.default_generator.manual_seed(own.initial_seed())
+        with borrowed() as generators:  # torch.nn draws its initial weights from torch's
+            generators.seed(own.initial_seed())
             with _disable_current_modes():  # a watched probe may ask for new networks
                 module = self._call(inputs, outputs)
             if torch.initial_seed() != own.initial_seed():

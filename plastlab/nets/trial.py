@@ -104,9 +104,9 @@ def check_draws(first: nn.Module, again: nn.Module, other: nn.Module) -> None:
         )
     if not all(torch.equal(a[name], b[name]) for name in a):
         raise ValueError(
-            "Module.factory makes two different starts for one seed: it draws from NumPy, from "
-            "Python's random or keeps a state. Draw from torch's generator (torch.randn, nn.init), "
-            "which is set to each network's seed before the factory is called."
+            "Module.factory makes two different starts for one seed: it keeps a state or draws "
+            "from a generator of its own. Draw from a global one (torch.randn, nn.init): they are "
+            "set to each network's seed before the factory is called."
         )
     trained = [name for name in a if a[name].requires_grad]
     drawn = any(len(a[name].unique()) > FEW for name in trained)

@@ -103,8 +103,8 @@ def rematch(
     check_type("rematch: standings", standings, Standings, "Give recorded().")
     check_all("rematch: methods", methods, str, "Give a list of names.")
     named = {entrant.name: entrant for entrant in standings.plan.challengers}
-    chosen = tuple(named[check_choice("rematch: methods", name, named)] for name in methods)
-    plan = replace(standings.plan, challengers=chosen, judging=resolve_seeds(seeds))
+    again = tuple(named[check_choice("rematch: methods", name, named)] for name in methods)
+    plan = replace(standings.plan, challengers=again, judging=resolve_seeds(seeds))
     judging = [
         Work(arena, entrant, standings.cell(entrant.name, arena.name).trial, plan.judging)
         for arena in plan.arenas
