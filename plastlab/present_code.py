@@ -28,6 +28,7 @@ MEMO = type(functools.lru_cache(len))
 UNREAD = {"__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__slots__"}
 UNREAD |= {"__dataclass_fields__", "__dataclass_params__", "__abstractmethods__", "_abc_impl"}
 UNREAD |= {"__firstlineno__", "__static_attributes__", "__match_args__", "__parameters__"}
+UNREAD |= {"__slotnames__"}  # pickle leaves it on a class
 UNREAD |= {"__annotate__", "__annotate_func__", "__annotations_cache__", "__orig_bases__"}
 
 

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import os
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -28,6 +29,7 @@ from plastlab.optim import Adam
 from plastlab.probes import accuracy, answers, dormant_units, given, loss, online, weight_norm
 from plastlab.run import run
 from plastlab.streams import Gradual, RandomLabels, Stationary, Stream, TargetOffset
+from plastlab.training import Training
 
 PULLED = Condition(Adam(0.01), MLP(width=6, depth=1)) + L2(0.1)
 
@@ -276,3 +278,12 @@ def test_every_process_finds_the_same_key(folder):
         check=True,
     )
     assert found.stdout.split() == list(filter(None, asked(RandomLabels())))
+
+
+def test_using_the_package_does_not_make_it_other_code(folder):
+    before = asked()
+    training = Training(LABELS, {"a": PULLED}, 2)
+    training.advance(3)
+    pickle.loads(pickle.dumps((LABELS, PULLED, training)))
+    final()
+    assert asked() == before
