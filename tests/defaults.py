@@ -13,8 +13,10 @@ from pathlib import Path
 import plastlab
 
 FILE = Path(__file__).with_name("defaults.txt")
-ELSEWHERE = """bench book cli doctor engines labs machine panels plots references requirements screen
-start""".split()  # what shows numbers, or looks after the machine
+ELSEWHERE = {  # what shows numbers, or looks after the machine
+    *("bench", "book", "cli", "doctor", "engines", "labs", "machine", "panels", "plots"),
+    *("references", "requirements", "screen", "start", "__main__"),
+}
 PLAIN = (bool, int, float, complex, str, type(None))
 
 
@@ -26,7 +28,7 @@ def text():
 def modules():
     """The modules that numbers come from."""
     for found in pkgutil.walk_packages(plastlab.__path__, "plastlab."):
-        if found.name.split(".")[1] not in (*ELSEWHERE, "__main__"):
+        if found.name.split(".")[1] not in ELSEWHERE:
             yield importlib.import_module(found.name)
 
 
