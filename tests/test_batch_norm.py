@@ -49,6 +49,23 @@ def test_layer_equals_torch(rate, positions, double):
         torch.testing.assert_close(running[1][r], module.running_var)
 
 
+@pytest.mark.parametrize("batch", [2, 3])
+def test_a_small_batchs_variance_is_torchs(batch, double):
+    """Divided by one less than the batch: by 1 where there are two examples."""
+    layer, h = BatchNorm(UNITS), draws(1, UNITS, batch)
+    running = [torch.zeros(1, UNITS), torch.ones(1, UNITS)]
+    layer.forward((torch.ones(1, UNITS), torch.zeros(1, UNITS), *running), h, Trace(rate=0.1))
+    torch.testing.assert_close(running[0], 0.1 * h.mean(2))
+    torch.testing.assert_close(running[1], 0.9 + 0.1 * h.var(2, correction=1))
+
+
+def test_a_single_example_has_no_variance(double):
+    layer, h = BatchNorm(UNITS), draws(1, UNITS, 1)
+    running = [torch.zeros(1, UNITS), torch.ones(1, UNITS)]
+    layer.forward((torch.ones(1, UNITS), torch.zeros(1, UNITS), *running), h, Trace(rate=0.1))
+    torch.testing.assert_close(running[1], torch.full((1, UNITS), 0.9))
+
+
 NETS = {
     "MLP": MLP(width=5, batch_norm=True),
     "ResidualMLP": ResidualMLP(width=5, blocks=2, batch_norm=True, layer_norm=False),

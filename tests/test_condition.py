@@ -50,6 +50,13 @@ def test_interventions_that_undo_one_another_are_refused(first, second):
         condition + second
 
 
+def test_the_two_that_cannot_go_together_are_named():
+    condition = Condition(Adam(), MLP()) + Fast() + Wide(9) + Fast()
+    message = r"^Wide\(width=9\) and Wide\(width=7\) cannot go together"
+    with pytest.raises(ValueError, match=message):
+        condition + Wide(7)
+
+
 def test_an_event_has_no_family_by_itself_and_nothing_to_tune():
     assert Event().family == ""
     assert Event.tuned == ()

@@ -17,7 +17,7 @@ from plastlab.interventions import (
     FeatureSpectrum,
     InFeR,
 )
-from plastlab.interventions.feature_penalties import _inverse
+from plastlab.interventions.feature_penalties import _inverse, rank_slope
 from plastlab.nets import MLP
 from plastlab.optim import SGD, Adam
 from plastlab.probes import effective_rank
@@ -140,6 +140,18 @@ def test_effective_rank_alone_reaches_nearly_all_directions():
     _, rank = rms_and_rank(shard)
     shard.advance(200)
     assert rms_and_rank(shard)[1] > max(rank + 6, 31)
+
+
+def test_directions_below_a_millionth_of_the_largest_get_no_gradient():
+    """Of diagonal features the singular values are the entries. The smallest one's own gradient
+    would be the largest: -log p."""
+    sizes = torch.tensor([1.0, 0.5, 1e-5, 1e-8])
+    found = rank_slope(torch.diag(sizes)[None])[0]
+    p = sizes.double() / sizes.double().sum()
+    entropy = -(p * p.log()).sum()
+    expected = -entropy.exp() * (p.log() + entropy) / sizes.double().sum()
+    expected[3] = 0.0
+    torch.testing.assert_close(found, torch.diag(expected).float(), rtol=1e-4, atol=1e-4)
 
 
 @EVERY_NET

@@ -168,6 +168,18 @@ def test_online_is_for_what_a_batch_shows():
         online(given(update_ratio, layer=0))
 
 
+def test_probes_of_an_update_or_a_gradient_are_marked_and_no_others():
+    marked = {probe for probe in FOUND if getattr(probe, "follows_an_update", False)}
+    assert marked == {
+        churn,
+        probes.churn_distance,
+        gradient_norm,
+        gradient_sparsity,
+        probes.gradient_dormant_units,
+        update_ratio,
+    }
+
+
 def test_given_changes_a_setting_and_says_so_in_the_name():
     strict = given(dormant_units, tau=0.5, layer=0)
     assert probe_name(strict) == "dormant units, tau 0.5, layer 0"

@@ -103,6 +103,18 @@ def test_cosines_are_those_between_single_examples_gradients(net):
         assert rank[r] == pytest.approx(entropy_rank(torch.linalg.eigvalsh(expected)), 1e-5)
 
 
+def test_a_fitted_example_has_cosine_0_with_all_itself_included():
+    """A linear model that answers 0: the gradient of example i is its error times (x_i, 1)."""
+    shard, state, _ = prepared(MLP(depth=0), REAL)
+    state.weights.flat.zero_()
+    x, y = torch.zeros(2, 3, 4), torch.zeros(2, 2, 3)
+    x[:, 1, 0], y[:, 0, 1], y[:, 0, 2] = 3.0, 1.0, -2.0  # (3, 1) and (0, 1), of opposite errors
+    state.x, state.y, state.memo = x, y, {}
+    cosine = -1 / math.sqrt(10)
+    expected = torch.tensor([[0, 0, 0], [0, 1, cosine], [0, cosine, 1]], dtype=torch.float64)
+    torch.testing.assert_close(gradient_cosines(state), expected.expand(2, -1, -1))
+
+
 @TWINS
 def test_the_kernel_and_its_numbers_equal_those_of_the_jacobian(net):
     shard, state, shown = prepared(net)

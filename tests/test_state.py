@@ -262,6 +262,28 @@ def test_held_out_examples_can_be_answered_with_other_weights():
     assert torch.equal(shard.network.weights.flat, before.flat)
 
 
+@dataclass(frozen=True)
+class Silence(Intervention):
+    """Answers held-out examples with nan, or leaves it to others."""
+
+    speaks: bool = True
+
+    def answers_with(self, s, mem):
+        flat = torch.full_like(s.weights.flat, torch.nan)
+        return Rows(s.weights.layout, flat) if self.speaks else None
+
+
+def test_of_several_interventions_the_last_that_answers_is_heard():
+    plain = Condition(Adam(0.01), NETS["MLP"])
+    conditions = {
+        "average last": plain + Silence() + Average() + Silence(speaks=False),
+        "silence last": plain + Average() + Silence(),
+    }
+    found = trained(LABELS, conditions, SEEDS, 3).measure(loss)
+    assert found["average last"] == pytest.approx(torch.log(torch.tensor(3.0)).item())
+    assert torch.tensor(found["silence last"]).isnan().all()
+
+
 def test_a_layout_without_entries_is_allowed():
     rows = Rows.zeros(Layout(()), 3)
     assert rows.flat.shape == (3, 0)

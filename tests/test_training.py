@@ -144,6 +144,19 @@ def test_the_learning_rate_can_be_turned_while_it_runs():
     assert not torch.equal(state(one).weights.flat, moving.flat)
 
 
+def test_the_last_update_is_looked_at_however_far_it_was_to_go():
+    """An `advance` that ends with the stream, and one that ends before."""
+    for end in (18, 11):
+        one, other = training(), training()
+        one.advance(end - 1)
+        one.advance(1)
+        other.advance(100 if end == 18 else end)
+        found, expected = other.measure(update_ratio), one.measure(update_ratio)
+        for name in CONDITIONS:
+            np.testing.assert_array_equal(found[name], expected[name])
+            assert (expected[name] > 0).all()
+
+
 def test_a_wrong_call_says_what_to_do():
     one = training()
     with pytest.raises(TypeError, match="Training.apply: intervention must be an Act.*FullReset"):

@@ -132,7 +132,13 @@ class Share(Intervention):
 
 @pytest.mark.parametrize(
     ("optimizer", "decay"),
-    [(SGD(0.1, weight_decay=0.5), 0.05), (AdamW(0.01, weight_decay=0.5), 0.005), (Adam(0.1), 0.0)],
+    [
+        (SGD(0.1, weight_decay=0.5), 0.05),
+        (SGD(0.1, momentum=0.9, weight_decay=0.5), 0.0),  # the decay is in the buffer, too
+        (AdamW(0.01, weight_decay=0.5), 0.005),
+        (Adam(0.1, weight_decay=0.5), 0.0),
+        (Adam(0.1), 0.0),
+    ],
 )
 def test_an_entry_takes_its_share_of_the_step_and_all_of_the_decay_beside_it(optimizer, decay):
     plain = Condition(optimizer, NETS["MLP"])
