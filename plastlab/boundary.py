@@ -81,11 +81,11 @@ def cross(
 
     Raises:
         TypeError: an optimizer other than Adam.
-        ValueError: a stream of one task, or more steps than a task has.
+        ValueError: a stream of one task, one step, or more steps than a task has.
     """
     check_experiment(stream, conditions)
     check_number("cross: tasks of the stream", stream.tasks, 2, integer=True)
-    check_number("cross: steps", steps, 1, stream.steps, integer=True)
+    check_number("cross: steps", steps, 2, stream.steps, integer=True)
     for condition in conditions.values():
         check_type("cross: optimizer", condition.settings, Adam, "Give Adam(lr=0.01).")
     seeds, found = resolve_seeds(seeds), {}

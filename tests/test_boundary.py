@@ -128,3 +128,12 @@ def test_the_state_of_torch_is_left_alone():
     before = torch.get_rng_state()
     simulate(5, 0.5, seeds=1, steps=3)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_two_steps_are_the_fewest_whose_gradients_can_agree():
+    found = cross(LABELS, PAIR, seeds=2, steps=2)
+    assert all(0 <= each <= 1 for crossing in found.values() for each in crossing.agreement)
+    with pytest.raises(
+        ValueError, match=r"cross: steps must be .*at least 2 and at most 60; got 1"
+    ):
+        cross(LABELS, PAIR, seeds=2, steps=1)

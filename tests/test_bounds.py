@@ -4,11 +4,10 @@ The bounds are written here a second time, as intervals: [0, 1) holds 0, and not
 one in the package moves it here, too.
 """
 
-import math
-import re
 from dataclasses import fields
 
 import pytest
+from intervals import STEP, ends, listed
 from small import LABELS, trained
 
 from plastlab import data, interventions, muon, nets, optim, probes, streams
@@ -113,7 +112,6 @@ trainability_loss       steps [1, inf)  examples [1, inf)
 """
 
 PACKAGES = (data, interventions, muon, nets, optim, streams)
-INTERVAL = re.compile(r"(\w+) ([\[(])([\d.]+), ([\d.]+|inf)([\])])")
 TABLE = {"x": [[1.0], [2.0]] * 10, "y": ["a", "b"] * 10}
 BESIDE = {  # other settings, without which a bound cannot be reached
     "Transformer.width": {"heads": 1},
@@ -122,20 +120,7 @@ BESIDE = {  # other settings, without which a bound cannot be reached
     "EarlyOvertraining.tasks": {"until": 1},
     "TransientNonstationarity.tasks": {"until": 1},
 }
-STEP = 1e-9  # from a bound for real numbers to the next number that is tried
-
-
-def listed():
-    """{name: {setting: its interval}}."""
-    found = {}
-    for line in BOUNDS.strip().splitlines():
-        name = line.partition(" ")[0]
-        for setting, *interval in INTERVAL.findall(line):
-            found.setdefault(name, {})[setting] = interval
-    return found
-
-
-LISTED = listed()
+LISTED = listed(BOUNDS)
 
 
 def kinds():
@@ -165,21 +150,6 @@ def bounds(kind, setting):
         if setting in LISTED.get(each.__name__, {}):
             return LISTED[each.__name__][setting]
     raise AssertionError(f"write the bounds of {kind.__name__}.{setting} into {__file__}")
-
-
-def ends(interval, whole):
-    """Numbers that an interval just holds, and numbers that it just does not."""
-    opening, low, high, closing = interval
-    step = 1 if whole else STEP
-    low, high = (int(low) if whole else float(low)), float(high)
-    taken, refused = ([low], [low - step]) if opening == "[" else ([low + step], [low])
-    if high < math.inf:
-        high = int(high) if whole else high
-        taken.append(high if closing == "]" else high - step)
-        refused.append(high + step if closing == "]" else high)
-    if whole:
-        refused.append(float(taken[0]))
-    return taken, refused
 
 
 SETTINGS = [pytest.param(*each, id=f"{each[0].__name__}.{each[1]}") for each in numeric()]

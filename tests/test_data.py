@@ -94,6 +94,20 @@ def test_digits_are_scikit_learns():
     assert not shown & held_out
 
 
+def test_digits_are_centered_by_pixel_and_scaled_by_one_number_over_what_may_be_shown():
+    """Held-out images have no part in it."""
+    images, _ = load_digits(return_X_y=True)
+    problem = Digits().draw((3,))
+    x = problem.x[0].double()
+    assert x.shape == (1437, 64)
+    assert problem.x_test.shape == (1, 360, 64)
+    assert x.mean(0).abs().max() < 1e-6
+    assert x.std().item() == pytest.approx(1.0, abs=1e-6)
+    gray = torch.cat([x, problem.x_test[0].double()]).std(0, correction=0)
+    ratio = gray[1:32:3] / torch.from_numpy(images).std(0, correction=0)[1:32:3]
+    assert ratio.std() < 1e-6  # the same for every pixel
+
+
 def _row(images, x, i):
     """The image that is x[i] up to a shift a pixel and one scale, found by correlation."""
     centered = images - images.mean(0)

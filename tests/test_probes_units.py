@@ -63,6 +63,16 @@ def test_dead_and_dormant_units_counted_by_hand():
         assert probe(state(first, second), layer=-1).tolist() == pytest.approx([1 / 2])
 
 
+@pytest.mark.parametrize("probe", [dead_units, dormant_units, active_fraction])
+def test_a_replica_has_diverged_when_its_last_layer_has(probe):
+    """Its first layers may still be finite; the other replica's share is its own."""
+    first, last = torch.ones(2, 2, 3), torch.ones(2, 2, 3)
+    last[1, 0, 0] = torch.nan
+    found = probe(state(first, last))
+    assert not found[0].isnan()
+    assert found[1].isnan()
+
+
 def test_a_negative_activation_is_not_dead_and_counts_by_its_size():
     layer = [[[-1.0, -1.0], [1.0, -1.0], [0.0, 0.0]]]
     assert dead_units(state(layer)).tolist() == pytest.approx([1 / 3])

@@ -145,3 +145,34 @@ def test_base_problems_stay_while_they_are_few_or_small(monkeypatch):
     monkeypatch.setattr(drawn, "ROOM", 1)
     kept(Gaussian(10, 4, 2), (9,))
     assert [key[-1] for key in kept._kept] == [(1,), (9,)]
+
+
+LAYOUTS = {
+    "in rows": lambda x: x.contiguous(),
+    "in columns": lambda x: x.mT.contiguous().mT,
+    "every other number": lambda x: torch.stack([x, x + 1], 3)[..., 0],
+    "every other row": lambda x: torch.stack([x, x + 1], 2).flatten(1, 2)[:, ::2],
+    "seeds apart": lambda x: torch.cat([x.flatten(1), x[:, 0, :5]], 1)[:, :-5].view(x.shape),
+}
+
+
+@dataclass(frozen=True)
+class Laid(Data):
+    """Gaussian's inputs, which lie in memory in one way or another."""
+
+    layout: str = "in rows"
+
+    inputs, outputs = 12, 3
+
+    def draw(self, seeds):
+        one = Gaussian(24, 12, 3).draw(seeds)
+        return Problem(LAYOUTS[self.layout](one.x), one.y, one.x_test, one.y_test)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_it_does_not_matter_how_inputs_lie_in_memory(layout):
+    plain = {"a": Condition(SGD(0.1), MLP(4))}
+    found, expected = (
+        trained(RandomLabels(Laid(each), 2, 6, 8), plain, SEEDS) for each in (layout, "in rows")
+    )
+    assert torch.equal(found.network.weights.flat, expected.network.weights.flat)
