@@ -30,10 +30,12 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
         (Slider(0.0, 1.0), 0.5, 0.01),
         (Slider(-1.0, 1.0), 0.0, 0.01),
         (Slider(0, 1, value=0.3, step=0.1), 0.3, 0.1),
+        (Slider(15, 16, log=True), 16, None),
     ],
 )
 def test_a_slider_fills_in_what_was_left_open(slider, value, step):
-    assert (slider.value, slider.step) == pytest.approx((value, step))
+    assert slider.value == pytest.approx(value)
+    assert slider.step == pytest.approx(step) if step else slider.step is None
 
 
 def test_a_logarithmic_slider_stops_at_round_numbers_and_at_those_it_was_given():
@@ -44,6 +46,35 @@ def test_a_logarithmic_slider_stops_at_round_numbers_and_at_those_it_was_given()
     ]
     assert slider.widget("lr").value == 0.033
     assert Slider(1e-4, 1e-2, log=True).value == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("slider", "stops"),
+    [
+        (Slider(8, 30, log=True), [8, 10, 12, 15, 20, 25, 30]),
+        (Slider(1, 12, 7, log=True), [1, 2, 3, 4, 5, 6, 7, 8, 10, 12]),
+        (Slider(1, 4, 2.0, log=True), [1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0]),
+        (Slider(1, 8, step=3), [1, 4, 7, 8]),
+        (Slider(0.0, 1.0, step=0.25), [0.0, 0.25, 0.5, 0.75, 1.0]),
+        (Slider(0, 1, 0.3, step=0.1), [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]),
+        (Choice([1, "b"]), [1, "b"]),
+        (Switch(), [False, True]),
+    ],
+)
+def test_a_control_takes_each_of_its_stops_as_it_is(slider, stops):
+    """Whole numbers where whole ones were given, at every stop, the first included."""
+    widget = slider.widget("it")
+    kinds = [type(widget.value)]
+    for stop in slider.stops():
+        widget.value = stop
+        kinds.append(type(widget.value))
+    assert slider.stops() == stops
+    assert set(kinds) == {type(stop) for stop in stops}
+
+
+def test_a_slider_is_read_with_the_digits_of_its_step():
+    steps = {0.025: ".3f", 0.05: ".2f", 0.1: ".1f", 0.25: ".2f", 2.0: ".0f", 1 / 3: ".3f"}
+    assert {s: Slider(0.0, 9.0, step=s).widget("it").readout_format for s in steps} == steps
 
 
 @pytest.mark.parametrize(

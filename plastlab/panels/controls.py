@@ -26,7 +26,8 @@ class Slider(Spec):
     """A number from `low` to `high`, whole if all that is given are ints.
 
     It starts at `value`, or in the middle. `step` is set from the range if it is left open. With
-    `log` it stops at round numbers instead, ten to a decade, and at `low`, `high` and `value`.
+    `log` it stops at round numbers instead, at most ten to a decade, and at `low`, `high` and
+    `value`.
     """
 
     low: int | float
@@ -61,7 +62,7 @@ class Slider(Spec):
     def whole(self) -> bool:
         """Whether it gives whole numbers."""
         given = (self.low, self.high, self.value, self.step)
-        return not self.log and all(isinstance(n, int) for n in given if n is not None)
+        return all(isinstance(n, int) for n in given if n is not None)
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -76,20 +77,33 @@ class Slider(Spec):
             **_named(self.label or label),
         }
         if self.log:
-            stops = [(f"{stop:,g}", stop) for stop in self.stops()]
+            stops = [(_said(stop), stop) for stop in self.stops()]
             return widgets.SelectionSlider(options=stops, **value)
         limits = {"min": self.low, "max": self.high, "step": self.step}
         if self.whole:
             return widgets.IntSlider(**value, **limits)
-        places = max(0, -math.floor(math.log10(self.step) + 1e-9))
-        return widgets.FloatSlider(**value, **limits, readout_format=f".{places}f")
+        return widgets.FloatSlider(**value, **limits, readout_format=f".{self._places}f")
 
     def stops(self) -> list[float]:
-        """Return the numbers at which a logarithmic slider stops."""
-        decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        stops = {float(f"{digits}e{decade}") for decade in decades for digits in ROUND}
-        inner = {stop for stop in stops if self.low < stop < self.high}
-        return sorted(inner | {self.low, self.high, self.value})
+        """Return the numbers at which it stops: ints if it is whole, else floats."""
+        if self.log:
+            decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+            found = [float(f"{digits}e{decade}") for decade in decades for digits in ROUND]
+        else:
+            steps = range(math.floor((self.high - self.low) / self.step + 1e-9) + 1)
+            found = [float(f"{self.low + k * self.step:.12g}") for k in steps]
+        if self.whole:
+            found = [int(stop) for stop in found if stop == int(stop)]
+        inner = {stop for stop in found if self.low < stop < self.high}
+        kind = int if self.whole else float
+        return sorted(map(kind, inner | {self.low, self.high, self.value}))
+
+    @property
+    def _places(self) -> int:
+        """Digits behind the point in which its step is written, two more than one at most."""
+        first = max(0, -math.floor(math.log10(self.step) + 1e-9))
+        exact = (n for n in (first, first + 1) if math.isclose(round(self.step, n), self.step))
+        return next(exact, first + 2)
 
     def _usual_step(self) -> float:
         if self.whole:
@@ -98,7 +112,9 @@ class Slider(Spec):
 
     def _middle(self) -> float:
         if self.log:
-            return float(f"{math.sqrt(self.low * self.high):.1g}")
+            middle = float(f"{math.sqrt(self.low * self.high):.1g}")
+            middle = min(max(middle, self.low), self.high)
+            return int(middle) if self.whole else middle
         middle = (self.low + self.high) / 2
         return int(middle) if self.whole else middle
 
@@ -130,6 +146,10 @@ class Choice(Spec):
         """The values at its corners: all of them."""
         return self.options
 
+    def stops(self) -> list[Any]:
+        """Return the options."""
+        return list(self.options)
+
     def widget(self, label: str) -> widgets.Widget:
         """Return the buttons."""
         shown = {"options": [(str(option), option) for option in self.options], "value": self.value}
@@ -152,6 +172,10 @@ class Switch(Spec):
     def ends(self) -> tuple[bool, bool]:
         """The values at its corners."""
         return False, True
+
+    def stops(self) -> list[bool]:
+        """Return off and on."""
+        return [False, True]
 
     def widget(self, label: str) -> widgets.Widget:
         """Return the box."""
@@ -198,6 +222,11 @@ class Knobs:
 def _named(label: str) -> dict[str, str]:
     """Return the name beside a widget; without a tooltip, ipywidgets makes one that says "null"."""
     return {"description": label, "tooltip": label}
+
+
+def _said(stop: float) -> str:
+    """Return the number as its slider says it: all digits of a whole one."""
+    return f"{stop:,}" if isinstance(stop, int) else f"{stop:,g}"
 
 
 def side_by_side(shown: Sequence[widgets.Widget]) -> widgets.Box:
