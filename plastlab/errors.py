@@ -58,12 +58,11 @@ def check_number(
     rule = f"{name} must be {_range(low, high, integer, low_open)}; got {_cut(given)}."
     if isinstance(given, bool) or not isinstance(given, kind):
         raise TypeError(f"{rule} Give {'an int' if integer else 'an int or a float'}.")
+    given = given.item() if isinstance(given, np.generic) else given
     below = low is not None and (given <= low if low_open else given < low)
     above = high is not None and given > high
     if not _is_finite(given) or below or above:
         raise ValueError(rule)
-    if isinstance(given, np.generic):
-        return given.item()
     return given if isinstance(given, (int, float)) else float(given)
 
 
