@@ -40,7 +40,11 @@ def lines(module):
             yield from of_class(f"{place}.{name}", thing)
         elif inspect.isroutine(thing) and thing.__module__ == module.__name__:
             yield from of_function(f"{place}.{name}", thing)
-        elif name.isupper() and re.search(rf"^{name} = ", source, re.M) and is_plain(thing):
+        elif (
+            name.isupper()
+            and re.search(rf"^([A-Z]+, )*{name}(, [A-Z]+)* = ", source, re.M)
+            and is_plain(thing)
+        ):
             yield f"{place}.{name} = {thing!r}"
 
 

@@ -180,6 +180,7 @@ def test_images_lie_on_a_grid():
     images, labels = load_digits().images, load_digits().target
     assert (Arrays(images, labels).inputs, Arrays(images, labels).grid) == (64, (8, 8))
     assert Arrays(images[:, None], labels).grid == (8, 8)
+    assert Arrays(images[:, :2], labels).grid == (2, 8)
     flat = Arrays(images.reshape(-1, 64), labels)
     assert torch.equal(Arrays(images, labels).draw((0,)).x, flat.draw((0,)).x)
 

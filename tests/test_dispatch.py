@@ -68,3 +68,18 @@ def test_every_job_is_done_once():
     executor = Counting()
     run(LABELS, TWO, seeds=2, probes=[accuracy], executor=executor, use_cache=False)
     assert executor.updates == 2 * 2 * LABELS.tasks * LABELS.steps
+
+
+@pytest.mark.parametrize(
+    ("fewest", "share", "most", "parts"),
+    [
+        (1, 2, 8, 2),  # one for each of two workers
+        (3, 2, 8, 4),  # and two for each, rather than three
+        (4, 2, 8, 4),
+        (3, 2, 3, 3),  # if four are not too small
+        (1, 4, 2, 2),
+        (5, 2, 1, 5),  # never fewer than are fast together
+    ],
+)
+def test_in_how_many_parts_work_is_cut(fewest, share, most, parts):
+    assert jobs.spread(fewest, share, most) == parts
