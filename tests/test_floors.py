@@ -11,7 +11,7 @@ import plastlab
 
 ROOT = Path(plastlab.__file__).parent
 FLOORS = """
-0 requirements machine errors screen references
+0 requirements home machine errors screen references
 0 rng stats losses theory products data
 1 rows nets optim muon
 2 state streams
