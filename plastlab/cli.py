@@ -22,10 +22,11 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 if all is well."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    if argv[:1] != ["doctor"] and requirements.missing():
-        print(requirements.advice(), file=sys.stderr)
+    command = argv[0] if argv else ""
+    if command != "doctor" and requirements.missing(command):
+        print(requirements.advice(command), file=sys.stderr)
         return 1
-    parser = _parser(argv[0] if argv else "")
+    parser = _parser(command)
     args, unknown = parser.parse_known_args(argv)
     if unknown and not hasattr(args, "flags"):
         parser.error(f"{args.command} does not know {' '.join(unknown)}; see {args.command} --help")

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from plastlab.home import settle
 from plastlab.machine import find_browser, free_port, speed
 from plastlab.requirements import REMEDY, ROOT, Requirement, declared, missing
 
@@ -42,7 +43,7 @@ def main(args: argparse.Namespace) -> int:
 def examine() -> list[Finding]:
     """All findings, the dependencies first. Speed, time and cache need them, so they wait until
     none is missing."""
-    findings = [python(), *map(package, declared()), browser(), port()]
+    findings = [python(), *map(package, declared()), *home(), browser(), port()]
     return findings if missing() else [*findings, cache_folder(), *minutes(speed())]
 
 
@@ -59,6 +60,12 @@ def package(requirement: Requirement) -> Finding:
     level = OK if found and requirement.accepts(found) else FAIL
     here = found or "is not installed"
     return Finding(level, f"{requirement.name} {here} (needs {requirement.versions})")
+
+
+def home() -> list[Finding]:
+    """Whether the home folder cannot be written to, and what is used instead."""
+    moved = settle()
+    return [Finding(NOTE, moved)] if moved else []
 
 
 def browser() -> Finding:

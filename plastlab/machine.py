@@ -1,5 +1,6 @@
 """What this machine offers: its speed, its cores, a browser, a free port."""
 
+import errno
 import os
 import shutil
 import socket
@@ -8,6 +9,7 @@ import time
 # CPU seconds of `_work` on the machine where the book's seconds were first measured
 # (one core of a 2-core AMD EPYC virtual machine, torch 2.13, idle).
 REFERENCE_SECONDS = 0.091
+ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # of an address that this machine does not have
 BROWSERS = ("chromium", "chromium-browser")
 
 
@@ -47,28 +49,42 @@ def find_browser() -> str | None:
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 
-def free_port(first: int = 8888, tries: int = 100) -> int:
-    """The first port from `first` on that nothing listens on.
+def free_port(first: int = 8888, tries: int = 100, host: str = "localhost") -> int:
+    """The first port from `first` on that nothing listens on; of every address if `host` is "".
 
     Raises:
-        OSError: `first` is no port (they go from 1 to 65535), or none of `tries` ports is free.
+        OSError: `first` is no port (they go from 1 to 65535), none of `tries` ports is free, or
+            `host` is no address of this machine.
     """
     last = min(first + tries - 1, 65535)
     for port in range(first, last + 1) if first > 0 else ():
-        if _is_free(port):
+        if _is_free(port, host):
             return port
     raise OSError(f"no free port between {first} and {last}. Give another one with --port.")
 
 
-def _is_free(port: int) -> bool:
-    """Whether a server could bind the port on every address that localhost stands for."""
-    for family, kind, protocol, _, address in socket.getaddrinfo(
-        "localhost", port, type=socket.SOCK_STREAM
-    ):
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
+def _is_free(port: int, host: str) -> bool:
+    """Whether a server could bind the port on every address that the host's name stands for and
+    that is there: a name may stand for one of IPv6 where that is switched off, as Docker does."""
+    here = 0
+    for family, kind, protocol, _, address in _addresses(port, host):
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(address)
-            except OSError:
+                here += 1
+        except OSError as error:
+            if error.errno not in ABSENT:
                 return False
+    if not here:
+        raise OSError(f"{host} is no address of this machine. Give one, such as --ip=127.0.0.1.")
     return True
+
+
+def _addresses(port: int, host: str) -> list[tuple]:
+    try:
+        return socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except (socket.gaierror, UnicodeError):
+        return []

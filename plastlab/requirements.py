@@ -16,6 +16,14 @@ REMEDY = (
     "In a terminal, in the folder of the book, run `make lab` "
     "(without make: `python -m pip install -r requirements.lock -e .`)"
 )
+_COMMANDS = {  # which only these commands need; nothing in the package imports them
+    "jupyterlab": ("lab",),
+    "jupyter_core": ("lab",),
+    "ipykernel": ("lab", "book", "course"),
+    "nbclient": ("book", "course"),
+    "jupytext": ("lab", "book", "claims", "course"),
+    "nbformat": ("book", "claims", "course"),
+}
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)((?:[<>]=?[0-9.]+,?)+)$")
 
 
@@ -62,9 +70,14 @@ def declared() -> list[Requirement]:
     return [parse(line) for line in lines]
 
 
-def missing() -> list[str]:
-    """The names of the dependencies that are not installed."""
-    return [requirement.name for requirement in declared() if requirement.found is None]
+def missing(command: str = "") -> list[str]:
+    """The names of the dependencies that are not installed and that the package needs, or a
+    command of it."""
+    return [
+        requirement.name
+        for requirement in declared()
+        if requirement.found is None and command in _COMMANDS.get(requirement.name, (command,))
+    ]
 
 
 def refuse(name: str) -> NoReturn:
@@ -77,9 +90,10 @@ def refuse(name: str) -> NoReturn:
     raise ImportError(f"{advice()}, then open the chapter again.", name=name)
 
 
-def advice() -> str:
-    """What is missing, and which command to run."""
-    return f"plastlab needs {', '.join(missing())}, not installed for {sys.executable}. {REMEDY}"
+def advice(command: str = "") -> str:
+    """What is missing for a command, and what to run."""
+    names = ", ".join(missing(command))
+    return f"plastlab needs {names}, not installed for {sys.executable}. {REMEDY}"
 
 
 def _compare(version: str, bound: str) -> bool:

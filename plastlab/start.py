@@ -5,11 +5,23 @@ import os
 import secrets
 import sys
 import webbrowser
+from collections.abc import Iterator
+from itertools import zip_longest
 
+from plastlab.home import settle
 from plastlab.machine import free_port
 from plastlab.requirements import ROOT
 
 PAGE = "chapters/index.md"
+ANY = ("", "*", "0.0.0.0", "::")  # ways to say: listen on every address
+OURS = {
+    "ServerApp.log_level": "WARN",
+    "ServerApp.base_url": "/",
+    "ServerApp.root_dir": ROOT,
+    "FileContentsManager.root_dir": ROOT,
+    "FileContentsManager.preferred_dir": ROOT,
+    "LabApp.default_url": f"/lab/tree/{PAGE}",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,17 +33,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Say where the book is, then become the JupyterLab server. Returns 1 if no port is free."""
+    moved = settle()
+    theirs = settings(args.flags)
     try:
-        port = free_port(args.port)
+        port = free_port(args.port, host=host(theirs["ip"]))
     except OSError as error:
         print(error, file=sys.stderr)
         return 1
-    token = os.environ.setdefault("JUPYTER_TOKEN", secrets.token_hex(16))
+    os.environ.setdefault("JUPYTER_TOKEN", secrets.token_hex(16))
     browser = not args.no_browser and has_browser()
-    print(announcement(args.port, port, token, browser, args.no_browser), flush=True)
+    where = address(port, {"token": os.environ["JUPYTER_TOKEN"], **theirs})
+    print(announcement(args.port, port, where, browser, args.no_browser, moved), flush=True)
     os.chdir(ROOT)
     command = server_command(port, browser, args.flags)
     return os.execv(command[0], command)
+
+
+def settings(flags: list[str]) -> dict[str, str]:
+    """What the address depends on, of the reader's own settings: those in Jupyter's configuration
+    (but for `base_url`, which ours replaces), then those among the flags."""
+    from jupyter_core.application import JupyterApp
+
+    found = {"ip": "localhost", "base_url": "/"}
+    for name in ("jupyter_server_config", "jupyter_lab_config"):
+        app = JupyterApp(config_file_name=name)
+        app.load_config_file()
+        for part in (app.config.ServerApp, app.config.IdentityProvider):
+            found |= {key: part[key] for key in ("ip", "token", "certfile") if key in part}
+    given = {_last(flag): value for flag, value in pairs(flags)}
+    return found | {
+        key: given[key] for key in ("ip", "base_url", "token", "certfile") if key in given
+    }
+
+
+def pairs(flags: list[str]) -> Iterator[tuple[str, str]]:
+    """Names and values of flags, written --name=value or --name value."""
+    for flag, after in zip_longest(flags, flags[1:], fillvalue=""):
+        name, sign, value = flag.partition("=")
+        yield name, value if sign else after
+
+
+def host(ip: str) -> str:
+    """The host of a server that listens on `ip`; "" for all."""
+    return "" if ip in ANY else ip
+
+
+def address(port: int, settings: dict[str, str]) -> str:
+    """The address of the contents page."""
+    name = host(settings["ip"]) or "localhost"
+    name = f"[{name}]" if ":" in name else name
+    scheme = "https" if settings.get("certfile") else "http"
+    base = "/".join(["", *filter(None, settings["base_url"].split("/"))])
+    return f"{scheme}://{name}:{port}{base}/lab/tree/{PAGE}?token={settings['token']}"
 
 
 def has_browser() -> bool:
@@ -43,11 +96,13 @@ def has_browser() -> bool:
     return True
 
 
-def announcement(wanted: int, port: int, token: str, browser: bool, asked: bool) -> str:
+def announcement(
+    wanted: int, port: int, address: str, browser: bool, asked: bool, moved: str = ""
+) -> str:
     """What a reader needs to know before the server's own lines: the address, and whether a
-    browser opens it. `asked` says that the reader wanted no browser."""
-    address = f"http://localhost:{port}/lab/tree/{PAGE}?token={token}"
-    lines = [f"Port {wanted} is taken; using {port}."] if port != wanted else []
+    browser opens it. `asked` says that the reader wanted no browser, `moved` where files go."""
+    lines = [moved] if moved else []
+    lines += [f"Port {wanted} is taken; using {port}."] if port != wanted else []
     if browser:
         lines.append("The book opens in your browser in a few seconds. If it does not, open")
     elif asked:
@@ -60,12 +115,16 @@ def announcement(wanted: int, port: int, token: str, browser: bool, asked: bool)
 def server_command(port: int, browser: bool, flags: list[str]) -> list[str]:
     """The command line of the JupyterLab server; a setting among the reader's `flags` replaces
     ours, since JupyterLab refuses to be told the same thing twice."""
-    settings = ["--ServerApp.log_level=WARN", f"--LabApp.default_url=/lab/tree/{PAGE}"]
-    given = {flag.split("=")[0] for flag in flags}
+    given = {_last(name) for name, _ in pairs(flags)}
     command = [sys.executable, "-m", "jupyterlab", f"--port={port}"]
-    command += [setting for setting in settings if setting.split("=")[0] not in given]
+    command += [f"--{name}={value}" for name, value in OURS.items() if _last(name) not in given]
     if not browser:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     return command + flags
+
+
+def _last(name: str) -> str:
+    """ "root_dir" of "--ServerApp.root_dir"."""
+    return name.lstrip("-").rpartition(".")[2]

@@ -14,6 +14,7 @@ from test_chapters_names import bound
 
 from plastlab import rng
 from plastlab.book.pages import find_pages, read_notebook
+from plastlab.panels.chart import pack
 from plastlab.panels.controls import Choice
 from plastlab.panels.explore import explore
 from plastlab.panels.marks import Line
@@ -91,8 +92,10 @@ def check(picture):
     (left, right), (bottom, top) = picture.limits("x"), picture.limits("y")
     assert np.isfinite([left, right, bottom, top]).all()
     inside = 0
-    for mark in (mark for mark in picture.marks if mark.rows):
-        x, *heights = (getattr(mark, name).astype(np.float32) for name in mark.rows)
+    for mark, packed in zip(picture.marks, pack(picture)["marks"], strict=True):
+        if not mark.rows:
+            continue
+        x, *heights = (np.frombuffer(packed[name], np.float32) for name in mark.rows)
         drawn = np.isfinite([x, *heights]).all(0)
         if picture.y.log:
             drawn &= np.all([height > 0 for height in heights], 0)

@@ -1,5 +1,6 @@
 """The commands, the way to JupyterLab, and what happens when something is missing."""
 
+import json
 import os
 import re
 import shutil
@@ -53,28 +54,72 @@ def taken():
         yield server.getsockname()[1]
 
 
-def test_lab_opens_though_port_and_browser_are_missing(taken, tmp_path):
-    private = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-    env = {**os.environ, "HOME": str(tmp_path), **{name: str(tmp_path / name) for name in private}}
-    env |= {"JUPYTER_TOKEN": "secret", "PATH": "/nonexistent"}
-    for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"):
-        env.pop(name, None)
-    line = [sys.executable, "-m", "plastlab", "lab", "--port", str(taken)]
-    with (tmp_path / "log").open("w") as log:
-        lab = subprocess.Popen(
-            line, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True
-        )
-    try:
-        said = [next(lab.stdout).strip() for _ in range(4)]
-        assert re.fullmatch(rf"Port {taken} is taken; using \d+\.", said[1])
-        assert said[2].startswith("No web browser was found on this machine.")
-        assert re.fullmatch(
-            r"http://localhost:\d+/lab/tree/chapters/index\.md\?token=secret", said[3]
-        )
-        assert "JupyterLab" in opened(said[3], lab)
-    finally:
-        lab.terminate()
-        lab.communicate(timeout=30)
+CONFIGURED = """
+c.ServerApp.root_dir = c.FileContentsManager.root_dir = {home!r}
+c.ServerApp.preferred_dir = c.FileContentsManager.preferred_dir = {home!r}
+c.ServerApp.base_url, c.ServerApp.port, c.ServerApp.ip = "/base/", 7777, "0.0.0.0"
+c.ServerApp.default_url = c.LabApp.default_url = "/lab/tree/elsewhere.md"
+c.IdentityProvider.token = "mine"
+c.PasswordIdentityProvider.hashed_password = "sha1:358913c201be:e9582c8f8d4cd5494aa915ebc945f"
+"""
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """A function that starts `lab` and returns the server, and what it says before the server
+    speaks."""
+    running = []
+
+    def begin(port, lines, **changes):
+        env = {**os.environ, "JUPYTER_TOKEN": "secret", "PATH": "/nonexistent", **changes}
+        for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "IPYTHONDIR"):
+            env.pop(name, None)
+        words = [sys.executable, "-m", "plastlab", "lab", "--port", str(port)]
+        with (tmp_path / "log").open("w") as log:
+            running.append(
+                subprocess.Popen(
+                    words, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True
+                )
+            )
+        return running[0], [next(running[0].stdout).strip() for _ in range(lines)]
+
+    yield begin
+    for server in running:
+        server.terminate()
+        server.communicate(timeout=30)
+
+
+def private(folder):
+    """Jupyter's folders, below one."""
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+    return {"HOME": str(folder), **{name: str(folder / name) for name in names}}
+
+
+def test_lab_opens_though_port_and_browser_are_missing(taken, lab, tmp_path):
+    server, said = lab(taken, 4, **private(tmp_path))
+    assert re.fullmatch(rf"Port {taken} is taken; using \d+\.", said[1])
+    assert said[2].startswith("No web browser was found on this machine.")
+    assert re.fullmatch(r"http://localhost:\d+/lab/tree/chapters/index\.md\?token=secret", said[3])
+    assert "JupyterLab" in opened(said[3], server)
+
+
+def test_lab_opens_beside_a_readers_own_settings_and_without_a_home(lab, tmp_path):
+    """The contents page is there, at the address that is printed; theirs are the token and the
+    address on which the server listens."""
+    (tmp_path / "file").touch()
+    homeless = {"HOME": str(tmp_path / "file" / "home"), "TMPDIR": str(tmp_path)}
+    place = tmp_path / f"plastlab-{os.getuid()}" / ".jupyter"
+    place.mkdir(mode=0o700, parents=True)
+    place.parent.chmod(0o700)
+    (place / "jupyter_server_config.py").write_text(CONFIGURED.format(home=str(tmp_path)))
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        homeless[name] = ""
+    server, said = lab(machine.free_port(9200), 4, **homeless)
+    assert said[1].startswith(f"The home folder {homeless['HOME']} cannot be written to: settings")
+    assert re.fullmatch(r"http://localhost:\d+/lab/tree/chapters/index\.md\?token=mine", said[3])
+    assert "JupyterLab" in opened(said[3], server)
+    page = said[3].replace("/lab/tree/", "/api/contents/")
+    assert json.loads(opened(page, server))["path"] == "chapters/index.md"
 
 
 def opened(address, server, seconds=60):
@@ -98,9 +143,34 @@ def test_flags_reach_jupyterlab_and_replace_ours():
 
 def test_with_a_browser_lab_opens_it():
     assert "--no-browser" not in start.server_command(8888, True, [])
-    said = start.announcement(8888, 8888, "t", browser=True, asked=False)
+    said = start.announcement(8888, 8888, "http://…", browser=True, asked=False)
     assert "opens in your browser" in said
     assert "taken" not in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "found"),
+    [
+        ([], "http://localhost:9/lab/tree/chapters/index.md?token=t"),
+        (["--ip=0.0.0.0"], "http://localhost:9/lab/tree/chapters/index.md?token=t"),
+        (["--ip", "10.0.0.7"], "http://10.0.0.7:9/lab/tree/chapters/index.md?token=t"),
+        (["--ServerApp.ip=::1"], "http://[::1]:9/lab/tree/chapters/index.md?token=t"),
+        (
+            ["--ServerApp.base_url=/a/b/"],
+            "http://localhost:9/a/b/lab/tree/chapters/index.md?token=t",
+        ),
+        (["--IdentityProvider.token=u"], "http://localhost:9/lab/tree/chapters/index.md?token=u"),
+        (["--certfile=a.pem"], "https://localhost:9/lab/tree/chapters/index.md?token=t"),
+    ],
+)
+def test_the_address_follows_the_flags(flags, found, tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    assert start.address(9, {"token": "t", **start.settings(flags)}) == found
+
+
+def test_another_folder_of_a_readers_replaces_ours_for_good():
+    line = start.server_command(9999, False, ["--ServerApp.root_dir=/a"])
+    assert [word for word in line if "root_dir" in word] == ["--ServerApp.root_dir=/a"]
 
 
 @pytest.mark.parametrize("port", [0, -5, 70000])
@@ -135,6 +205,42 @@ def test_without_dependencies_everything_names_the_command_to_run(bare):
         assert done.returncode == 1
         assert "torch" in done.stderr
         assert "run `make lab`" in done.stderr
+
+
+BLOCKED = """
+import sys
+from importlib import metadata
+names = {names!r}
+for name in names:
+    sys.modules[name] = None
+version = metadata.version
+def hidden(name):
+    if name in names:
+        raise metadata.PackageNotFoundError(name)
+    return version(name)
+metadata.version = hidden
+"""
+
+
+def test_without_jupyterlab_all_works_but_what_needs_it():
+    """As in an environment that only has a kernel, or that trains on a cluster."""
+    names = ["jupyterlab", "jupyter_core", "ipykernel", "nbclient", "jupytext", "nbformat"]
+    works = "import plastlab.cli; plastlab.run; code = plastlab.cli.main(['catalogue', '--help'])"
+    for last, said in (
+        (works, "usage: python -m plastlab catalogue"),
+        (
+            "import plastlab.cli; plastlab.cli.main(['lab'])",
+            "plastlab needs jupyterlab, jupyter_core, ipykernel",
+        ),
+        ("import plastlab.cli; plastlab.cli.main(['claims'])", "plastlab needs jupytext, nbformat"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", BLOCKED.format(names=names) + last],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
+        assert said in done.stdout + done.stderr
 
 
 def test_doctor_works_without_dependencies(bare):

@@ -1,8 +1,11 @@
 """The doctor's findings, each where it is well and where it is not."""
 
+import errno
 import json
+import os
 import re
 import socket
+import tempfile
 
 import pytest
 
@@ -51,6 +54,67 @@ def test_a_taken_port_is_named():
         finding = doctor.port(taken)
     assert finding.level == OK
     assert f"({taken} is taken)" in finding.text
+
+
+class WithoutIpv6(socket.socket):
+    """A socket where IPv6 is switched off, in one of the two ways that systems have."""
+
+    error = errno.EADDRNOTAVAIL
+
+    def __init__(self, family, *more):
+        if family == socket.AF_INET6 and self.error == errno.EAFNOSUPPORT:
+            raise OSError(self.error, "Address family not supported by protocol")
+        super().__init__(socket.AF_INET, *more)
+        self.wanted = family
+
+    def bind(self, address):
+        if self.wanted == socket.AF_INET6:
+            raise OSError(self.error, "Cannot assign requested address")
+        super().bind(address)
+
+
+@pytest.mark.parametrize("error", [errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
+def test_a_port_is_free_where_localhost_has_an_address_of_ipv6_that_is_not_there(
+    error, monkeypatch
+):
+    def both(host, port, type, flags):  # as with Docker's /etc/hosts
+        six = (socket.AF_INET6, type, 6, "", ("::1", port, 0, 0))
+        return [six, (socket.AF_INET, type, 6, "", ("127.0.0.1", port))]
+
+    port = machine.free_port(9300)
+    monkeypatch.setattr(machine.socket, "getaddrinfo", both)
+    monkeypatch.setattr(machine.socket, "socket", WithoutIpv6)
+    monkeypatch.setattr(WithoutIpv6, "error", error)
+    assert machine.free_port(port) == port
+    with socket.create_server(("127.0.0.1", port)):
+        assert machine.free_port(port) > port
+    monkeypatch.setattr(machine.socket, "getaddrinfo", lambda *a, **b: both(*a, **b)[:1])
+    with pytest.raises(OSError, match="localhost is no address of this machine"):
+        machine.free_port(port)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.123", "no such host", "999.1.1.1"])
+def test_what_is_no_address_of_this_machine_is_named(host):
+    with pytest.raises(OSError, match=f"{host} is no address of this machine. Give one, such as"):
+        machine.free_port(9300, host=host)
+
+
+def test_without_a_home_a_temporary_one_is_used(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path / "new"))
+    assert doctor.home() == []
+    for lost in (str(tmp_path / "file" / "home"), "~"):
+        monkeypatch.setenv("HOME", lost)
+        (finding,) = doctor.home()
+        assert finding.level == NOTE
+        home = tmp_path / f"plastlab-{os.getuid()}"
+        assert f"home folder {lost} cannot be written to" in finding.text
+        assert os.environ["HOME"] == str(home) and home.stat().st_mode & 0o777 == 0o700
+    home.chmod(0o777)
+    monkeypatch.setenv("HOME", "~")
+    doctor.home()
+    assert os.environ["HOME"] != str(home)
 
 
 def test_a_cache_that_cannot_be_written_fails(monkeypatch, tmp_path):

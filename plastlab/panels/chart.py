@@ -61,7 +61,8 @@ def _pack_axis(picture: Picture, direction: str) -> dict[str, Any]:
 
 
 def _pack_mark(mark: Mark, style: Style) -> dict[str, Any]:
-    rows = {name: getattr(mark, name).astype(np.float32).tobytes() for name in mark.rows}
+    with np.errstate(over="ignore"):  # what is too large for the page is infinite there, undrawn
+        rows = {name: getattr(mark, name).astype(np.float32).tobytes() for name in mark.rows}
     packed = {"kind": type(mark).__name__, **vars(style), **rows}
     if isinstance(mark, Line):
         packed["thin"] = mark.thin
