@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 from plastlab.guard import Guard
 from plastlab.jobs import Job, Outcomes, is_large, train
 from plastlab.machine import cores
+from plastlab.neutral import settled
 from plastlab.screen import watched
 
 PATIENCE = 10  # seconds for which threads that were told to stop are awaited
@@ -77,13 +78,13 @@ def on_threads(jobs: list[Job], workers: int, ended: Ended) -> None:
             bar.update(done)
 
     threads = workers if any(map(is_large, jobs)) else 1
-    with bar, ThreadPoolExecutor(threads) as pool, Crew(jobs, pool, tick) as crew:
+    with settled(), bar, ThreadPoolExecutor(threads) as pool, Crew(jobs, pool, tick) as crew:
         crew.work(ended)
 
 
 def on_executor(jobs: list[Job], executor: Executor, ended: Ended) -> None:
     """All jobs on the caller's executor, which stays the caller's; the bar moves as jobs end."""
-    with _progress(jobs) as bar, Crew(jobs, executor) as crew:
+    with settled(), _progress(jobs) as bar, Crew(jobs, executor) as crew:
 
         def count(job: Job, outcomes: Outcomes) -> None:
             bar.update(job.updates)

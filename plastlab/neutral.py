@@ -41,6 +41,20 @@ class neutral(Guard):
         self._undo.close()
 
 
+class settled(Guard):
+    """The same for the settings of the process alone: for a thread that hands work to others, which
+    settle themselves. Some builds of OpenBLAS take a number of threads from no other thread than
+    the one that gave the first."""
+
+    def begin(self) -> None:
+        """Settle the process."""
+        _enter()
+
+    def end(self) -> None:
+        """Put it back."""
+        _leave()
+
+
 class Setting(NamedTuple):
     """A setting of the whole process, and what it is to be inside."""
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from small import LABELS, NETS
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from plastlab import dispatch, jobs, rng
 from plastlab.condition import Condition
@@ -280,3 +281,15 @@ def test_every_net_runs_beside_the_others():
     for name, condition in conditions.items():
         alone = run(LABELS, {name: condition}, seeds=2)
         np.testing.assert_allclose(found("accuracy", name), alone("accuracy", name), atol=1e-5)
+
+
+def test_products_have_one_thread_in_every_job_whatever_ran_before():
+    def threads(s):
+        found = [i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas"]
+        return torch.full((len(s.seeds),), max(found))
+
+    with threadpool_limits(2):
+        for executor in (None, ThreadPoolExecutor(2)):
+            for _ in range(2):
+                found = run(LABELS, CONDITIONS, 2, [threads], executor=executor)
+                assert (found.values["threads"] == 1).all()
