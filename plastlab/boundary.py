@@ -110,8 +110,8 @@ def simulate(
     `steps` updates, some that are `jump` times as large as what Adam remembers by then. `agreement`
     is the share of their square that stays the same, with an own sign for each number.
     """
-    check_number("simulate: jump", jump, 0, low_open=True)
-    check_number("simulate: agreement", agreement, 0, 1)
+    jump = check_number("simulate: jump", jump, 0, low_open=True)
+    agreement = check_number("simulate: agreement", agreement, 0, 1)
     for name, count in (("steps", steps), ("entries", entries), ("learning", learning)):
         check_number(f"simulate: {name}", count, 1, MOST, integer=True)
     check_type("simulate: optimizer", optimizer, (Adam, type(None)), "Give Adam(lr=0.01).")

@@ -20,6 +20,7 @@ from plastlab.guard import Guard
 
 FIRST_SEED = "PLASTLAB_FIRST_SEED"
 SEED_COUNT = "PLASTLAB_SEEDS"
+MOST = 10**6  # seeds that a number may ask for
 
 
 def generator(*key: Any) -> torch.Generator:
@@ -77,7 +78,7 @@ def resolve_seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:
     if isinstance(seeds, (bytes, Mapping)):
         raise TypeError(f"seeds must be a whole number or a list of them; got {seeds!r}.")
     if not isinstance(seeds, Iterable) or getattr(seeds, "ndim", 1) == 0:
-        seeds = check_number("seeds", seeds, low=1, integer=True)
+        seeds = check_number("seeds", seeds, low=1, high=MOST, integer=True)
         count = _from_environment(SEED_COUNT, seeds, low=1)
         first = _from_environment(FIRST_SEED, 0, low=0)
         return tuple(range(first, first + count))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import is_dataclass
 from types import ModuleType
 
+import numpy as np
 import torch
 from fuzz_contests import contests
 from fuzz_drawings import drawings
@@ -53,6 +54,7 @@ OWN = {
     "CosineRestarts": {"every": 2},
     "FrobeniusProjection": {"every": 1},
     "Recall": {"steps": 6},
+    "Arrays": {"x": np.arange(48.0).reshape(24, 2), "y": np.arange(24) % 3},
     "Transformer": {"tokens": 4},
     "Recurrent": {"steps": 4},
     "Pathways": {"start": 0.01},

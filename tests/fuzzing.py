@@ -29,7 +29,7 @@ import plastlab
 
 PACKAGE = str(Path(plastlab.__file__).parent)
 OK, CLEAR, OBSCURE, NONSENSE = "ok", "clear", "obscure", "nonsense"
-SECONDS = 5.0  # that a call may take
+SECONDS = 15.0  # that a call may take
 MEMORY = 2**31  # bytes that a call may ask for
 
 

@@ -9,6 +9,8 @@ from plastlab.nets.network import Network
 from plastlab.rows import Layout, Rows
 from plastlab.state import State
 
+LOUDEST = 1e6  # noise, in times a fresh network's weights
+
 
 @dataclass(frozen=True)
 class FullReset(Event):
@@ -92,7 +94,7 @@ class ShrinkAndPerturb(Event):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_number("ShrinkAndPerturb.keep", self.keep, 0)
-        check_number("ShrinkAndPerturb.noise", self.noise, 0)
+        check_number("ShrinkAndPerturb.noise", self.noise, 0, LOUDEST)
         remedy = "Give True or False."
         check_type("ShrinkAndPerturb.reset_optimizer", self.reset_optimizer, bool, remedy)
 
@@ -126,7 +128,7 @@ class BBFReset(Event):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_number("BBFReset.keep", self.keep, 0)
-        check_number("BBFReset.noise", self.noise, 0)
+        check_number("BBFReset.noise", self.noise, 0, LOUDEST)
         check_number("BBFReset.layers", self.layers, 1, integer=True)
 
     def act(self, s: State) -> None:

@@ -71,10 +71,11 @@ class Module:
     tables: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not callable(self.factory) or isinstance(self.factory, nn.Module):
+        is_other = isinstance(self.factory, type) and not issubclass(self.factory, nn.Module)
+        if not callable(self.factory) or isinstance(self.factory, nn.Module) or is_other:
             raise TypeError(
                 f"Module.factory must be a function of (inputs, outputs) that makes a new "
-                f"torch.nn.Module; got {type(self.factory).__name__}. Every seed needs its own: "
+                f"torch.nn.Module; got {_called(self.factory)}. Every seed needs its own: "
                 "write Module(lambda inputs, outputs: nn.Sequential(...))."
             )
         if not takes_sizes(self.factory):
@@ -243,6 +244,11 @@ class ModuleNetwork(Network):
 def frozen_names(module: nn.Module) -> list[str]:
     """Names of the parameters that are not trained."""
     return [name for name, p in module.named_parameters() if not p.requires_grad]
+
+
+def _called(factory: Any) -> str:
+    kind = isinstance(factory, type)
+    return f"the class {factory.__name__}" if kind else type(factory).__name__
 
 
 def _rows(modules: list[nn.Module], frozen: bool, tables: frozenset[str]) -> Rows:

@@ -5,16 +5,19 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import BuiltinFunctionType
 from typing import Any
 
 import numpy as np
 import torch
 
 from plastlab.errors import check_choice, check_number, check_type
+from plastlab.spec import plain
 from plastlab.state import State
 
 Tensor = torch.Tensor
 Probe = Callable[[State], Tensor]
+NO_PROBES = type, BuiltinFunctionType, np.ufunc  # len, np.tanh: a state is nothing for them
 CACHED = 2**17  # numbers that stay in a processor's cache while a probe works on them
 
 
@@ -63,6 +66,7 @@ class given:
         if not own or not settings:
             has = f"its settings are {', '.join(own)}" if own else "it has none"
             raise ValueError(f"{call} needs a setting to change; {has}.")
+        settings = {name: plain(value) for name, value in settings.items()}
         for name, value in settings.items():
             check_choice(f"{call}: setting", name, own)
             _check_setting(f"{call}: {name}", value, parameters[name].default)
@@ -83,6 +87,7 @@ class given:
 
 def underlying(probe: Probe) -> Probe:
     """The function that `online` and `given` were made from."""
+    _check_kind("underlying: probe", probe)
     while isinstance(probe, (online, given)):
         probe = probe.probe
     return probe
@@ -95,6 +100,7 @@ def is_ours(probe: Probe) -> bool:
 
 def probe_name(probe: Probe) -> str:
     """The name of a probe in a result: its function's name, with spaces."""
+    _check_kind("probe_name: probe", probe)
     return raw_name(probe).replace("_", " ")
 
 
@@ -123,7 +129,7 @@ def check_probe(name: str, probe: Any) -> Probe:
 
 
 def _check_kind(name: str, probe: Any) -> None:
-    if callable(probe) and not isinstance(probe, type):
+    if callable(probe) and not isinstance(probe, NO_PROBES):
         return
     if isinstance(probe, str):
         remedy = f"Write {probe}, without quotes."

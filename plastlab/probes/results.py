@@ -1,12 +1,17 @@
 """Diagnostics that compare conditions: functions of a result, not of a running network."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from plastlab.errors import check_choice, check_type
 
+
+@runtime_checkable
 class Outcomes(Protocol):
     """What is needed of a `Result`."""
+
+    conditions: tuple[str, ...]
 
     def last(self, probe: str, condition: str, times: int = 1) -> np.ndarray:
         """Per-seed mean over the last `times` probe times [seeds]."""
@@ -25,4 +30,7 @@ def warm_start_gap(
     Source: Ash and Adams (2020).
     Misses why: training longer, or with other settings, may close it.
     """
+    check_type("warm_start_gap: result", result, Outcomes, "Give what run(...) returns.")
+    for name, condition in {"scratch": scratch, "warm": warm}.items():
+        check_choice(f"warm_start_gap: {name}", condition, result.conditions)
     return result.last(probe, scratch, times) - result.last(probe, warm, times)

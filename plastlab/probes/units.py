@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import nn
 
-from plastlab.errors import check_choice, check_number
+from plastlab.errors import check_choice, check_number, check_type
 from plastlab.nets.activations import Activation, Tanh
 from plastlab.nets.layers import Layer
 from plastlab.nets.modules import ACTIVATION_MODULES, ModuleNetwork
@@ -118,6 +118,13 @@ def dormancy(h: Tensor, copies: int = 1) -> Tensor:
     h [R, features, ..., B]; with `copies` 2 the second half of the features belongs to the same
     units as the first. A layer that is silent as a whole scores 0 everywhere.
     """
+    check_type("dormancy: h", h, Tensor, "Give a layer's activations, such as s.hidden[0].")
+    check_number("dormancy: copies", copies, 1, integer=True)
+    if h.dim() < 3 or h.shape[1] % copies or not h.is_floating_point():
+        raise ValueError(
+            f"dormancy: h must be real numbers [R, features, ..., B], with {copies} copies of each "
+            f"unit; got {h.dtype} {list(h.shape)}."
+        )
     size = _mean_size(h)
     return _relative(size.view(len(h), copies, -1).mean(1))
 
