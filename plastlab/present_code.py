@@ -12,7 +12,8 @@ import functools
 import sys
 import types
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import is_dataclass
 from operator import is_
 from typing import Any
 
@@ -51,24 +52,25 @@ def reached(modules: Iterable[str]) -> frozenset[str]:
 def of_modules(names: frozenset[str]) -> bytes:
     """A digest of the modules with these names. If nothing in them has changed since it was last
     taken, that is seen at a glance. Else their memos are emptied: what is in them, such as drawn
-    data, may come from other code.
+    data, may come from other code. Memos of modules that another look still holds for are kept.
 
     Raises:
         Foreign: something in them has been replaced by a reader's own code.
     """
     known = _taken.pop(names, None)
     if known is None or not known[0].still_holds():
-        modules = [sys.modules[name] for name in sorted(names)]
-        _forget(modules)
+        for changed in [other for other, (look, _) in _taken.items() if not look.still_holds()]:
+            del _taken[changed]
+        _forget(names.difference(*_taken))
         look = _Code()
-        known = look, digest(*map(look.module, modules))
+        known = look, digest(*(look.module(sys.modules[name]) for name in sorted(names)))
     _taken[names] = known
     return known[1]
 
 
-def _forget(modules: Iterable[types.ModuleType]) -> None:
-    for module in modules:
-        for value in vars(module).values():
+def _forget(names: Iterable[str]) -> None:
+    for name in names:
+        for value in vars(sys.modules[name]).values():
             if hasattr(value, "cache_clear") and not isinstance(value, type):
                 value.cache_clear()
 
@@ -78,14 +80,14 @@ class _Code(Look):
 
     def __init__(self) -> None:
         self.met: dict[int, tuple[bytes, Any]] = {}
-        self.spaces: list[tuple[Any, tuple]] = []
+        self.spaces: list[tuple[Callable[[], Any], tuple]] = []
         self.functions: list[tuple[types.FunctionType, tuple]] = []
         self.arrays: list[tuple[Any, bytes]] = []
 
     def still_holds(self) -> bool:
         """Whether the same objects are in the same places, and the same numbers in arrays."""
         return (
-            all(_same(_parts(space), parts) for space, parts in self.spaces)
+            all(_same(_parts(read()), parts) for read, parts in self.spaces)
             and all(_same(_made_of(function), parts) for function, parts in self.functions)
             and all(Look().array(array) == numbers for array, numbers in self.arrays)
         )
@@ -93,10 +95,7 @@ class _Code(Look):
     def module(self, module: types.ModuleType) -> bytes:
         """Functions, classes and constants of a module of plastlab."""
         described = [module.__name__.encode()]
-        for name, value in self._sorted(vars(module)):
-            is_state = type(value) in STATE and not name.isupper()
-            if is_state or name.startswith("__"):
-                continue
+        for name, value in sorted(self._noted(lambda: _constants(module)).items()):
             try:
                 described += name.encode(), self.of(value)
             except Foreign as found:
@@ -126,13 +125,13 @@ class _Code(Look):
 
     def mapping(self, values: dict[Any, Any]) -> bytes:
         """A constant's keys and values."""
-        self.spaces.append((values, _parts(values)))
+        self._noted(lambda: values)
         return super().mapping(values)
 
     def sequence(self, values: Iterable[Any]) -> bytes:
         """A constant's items."""
         if not isinstance(values, tuple):
-            self.spaces.append((values, _parts(values)))
+            self._noted(lambda: values)
         return super().sequence(values)
 
     def array(self, value: Any) -> bytes:
@@ -142,9 +141,8 @@ class _Code(Look):
 
     def instance(self, value: Any) -> bytes:
         """A spec among the constants; of locks, memos and a library's objects, the class."""
-        ours = type(value).__module__.startswith("plastlab.")
-        own = getattr(value, "__dict__", {}) if ours else {}
-        self.spaces.append((own, _parts(own)))
+        if type(value).__module__.startswith("plastlab."):
+            self._noted(lambda: _held(value))
         return super().instance(value)
 
     def other(self, value: Any) -> bytes:
@@ -152,9 +150,8 @@ class _Code(Look):
         if type(value) is types.ModuleType:
             return self._module(value)
         is_alias = isinstance(value, types.GenericAlias)  # which shows its origin's __dict__
-        held = () if is_alias else getattr(value, "__dict__", {}).values()
-        functions = (one for one in held if isinstance(one, types.FunctionType))
-        return digest(full_name(value), *map(self.of, functions))
+        functions = {} if is_alias else _functions(value)
+        return digest(full_name(value), *map(self.of, functions.values()))
 
     def _once(self, thing: Any, describe: Any) -> bytes:
         known = self.met.get(id(thing))
@@ -184,20 +181,44 @@ class _Code(Look):
             return full_name(kind)
         if _top(kind.__module__) != "plastlab":
             raise Foreign(f"{kind.__name__} is your own code")
-        members = ((n, v) for n, v in self._sorted(vars(kind)) if n not in UNREAD)
+        space = self._noted(lambda: vars(kind))
+        members = ((n, v) for n, v in sorted(space.items()) if n not in UNREAD)
         described = (part for n, v in members for part in (n.encode(), self.of(v)))
         return digest(full_name(kind), *map(self.of, kind.__bases__), *described)
 
-    def _sorted(self, space: Mapping[str, Any]) -> list[tuple[str, Any]]:
-        self.spaces.append((space, _parts(space)))
-        return sorted(space.items())
+    def _noted(self, read: Callable[[], Any]) -> Any:
+        """What `read` gives, which is looked at again the next time."""
+        found = read()
+        self.spaces.append((read, _parts(found)))
+        return found
 
 
-_taken: dict[tuple[str, ...], tuple[_Code, bytes]] = {}  # the last look at each set of modules
+_taken: dict[frozenset[str], tuple[_Code, bytes]] = {}  # the last look at each set of modules
 
 
 def _top(module: str) -> str:
     return module.partition(".")[0]
+
+
+def _constants(module: types.ModuleType) -> dict[str, Any]:
+    """What a module holds beside its state."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if not name.startswith("__") and (name.isupper() or type(value) not in STATE)
+    }
+
+
+def _held(value: Any) -> dict[str, Any]:
+    """All that a spec holds; of another object the functions, since the rest is its state."""
+    kind = type(value)
+    is_spec = is_dataclass(kind) and kind.__dataclass_params__.frozen
+    return getattr(value, "__dict__", {}) if is_spec else _functions(value)
+
+
+def _functions(value: Any) -> dict[str, Any]:
+    own = getattr(value, "__dict__", {})
+    return {name: one for name, one in own.items() if isinstance(one, types.FunctionType)}
 
 
 def _same(now: tuple, before: tuple) -> bool:

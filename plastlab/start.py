@@ -116,6 +116,8 @@ def server_command(port: int, browser: bool, flags: list[str]) -> list[str]:
     """The command line of the JupyterLab server; a setting among the reader's `flags` replaces
     ours, since JupyterLab refuses to be told the same thing twice."""
     given = {_last(name) for name, _ in pairs(flags)}
+    if "root_dir" in given:
+        given.add("preferred_dir")  # ours need not lie in the reader's folder
     command = [sys.executable, "-m", "jupyterlab", f"--port={port}"]
     command += [f"--{name}={value}" for name, value in OURS.items() if _last(name) not in given]
     if not browser:

@@ -26,7 +26,7 @@ def asked(monkeypatch):
             super().__init__(threads)
 
     monkeypatch.setattr(dispatch, "ThreadPoolExecutor", Pool)
-    monkeypatch.setattr(dispatch.os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(dispatch, "cores", lambda: 3)
     return found
 
 

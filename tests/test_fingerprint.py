@@ -1,12 +1,23 @@
-"""Fingerprints: arrays are read in full, sets have no order, and no module is forgotten."""
+"""Fingerprints: arrays are read in full, sets have no order, no module is forgotten, and what
+has not changed is seen at a glance."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from plastlab import fingerprint, present_code
+from plastlab import cache, fingerprint, present_code
+from plastlab.condition import Condition
+from plastlab.data import Mnist1d, classes
+from plastlab.interventions import L2Init
+from plastlab.nets import MLP
+from plastlab.nets.modules import Module
+from plastlab.optim import SGD
+from plastlab.probes import accuracy
+from plastlab.run import run
+from plastlab.streams import Stationary
 
 
 def test_arrays_in_specs_are_read_in_full():
@@ -38,3 +49,18 @@ def test_all_modules_that_numbers_come_from_are_looked_at():
     ):
         assert f"plastlab.{module}" in names
     assert not {n for n in names if n.startswith(("plastlab.plots", "plastlab.book"))}
+
+
+def test_what_the_package_has_drawn_is_not_drawn_again_in_each_run(tmp_path, monkeypatch):
+    """Counters that change as it runs are no other code, nor are other methods and networks."""
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path))
+    drawn, stream = classes._made_mnist1d, Stationary(Mnist1d(), steps=2)
+    one = Condition(SGD(), MLP(2))
+    run(stream, {"a": one}, 1)
+    before = drawn.cache_info()
+    run(stream, {"a": one}, 2)
+    run(stream, {"a": one + L2Init(0.1)}, 1)
+    run(stream, {"a": Condition(SGD(), Module(nn.Linear))}, 1)
+    run(stream, {"a": one}, 1, probes=[accuracy])
+    assert drawn.cache_info().misses == before.misses
+    assert drawn.cache_info().hits > before.hits
