@@ -285,5 +285,6 @@ def test_using_the_package_does_not_make_it_other_code(folder):
     training = Training(LABELS, {"a": PULLED}, 2)
     training.advance(3)
     pickle.loads(pickle.dumps((LABELS, PULLED, training)))
+    run(LABELS, {"a": PULLED}, 1, probes=[in_percent])
     final()
     assert asked() == before

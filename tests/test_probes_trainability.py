@@ -102,5 +102,5 @@ def test_the_warm_start_gap_is_paired_by_seed():
     )
     assert warm_start_gap(result, "scratch", "warm") == pytest.approx([0.2, -0.1])
     assert warm_start_gap(result, "scratch", "warm", times=2) == pytest.approx([0.1, -0.1])
-    with pytest.raises(ValueError, match="condition must be one of scratch, warm; got 'cold'"):
+    with pytest.raises(ValueError, match="gap: warm must be one of scratch, warm; got 'cold'"):
         warm_start_gap(result, "scratch", "cold")

@@ -64,6 +64,11 @@ class Unkeyed(Exception):
 class Keyed(TorchDispatchMode):
     """While it holds, in this thread, torch's global generator gives no random numbers."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Whether torch is to load its compiler, which takes a second, to leave this uncompiled."""
+        return False
+
     def __torch_dispatch__(
         self, op: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
