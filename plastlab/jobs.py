@@ -20,6 +20,8 @@ from plastlab.training import alike
 ROOM = 2**20  # weights and what goes with them, of a part: more leave the processor's cache
 ENOUGH = 2**16  # activations a part should have in each update: with fewer, threads are kept
 # busy handing Python's lock to each other, and two are slower than one
+BESIDE = 8  # replicas, of a small network, that train while a method acts: it takes about as long
+# for two seeds as for sixteen, so that conditions are better divided than seeds
 Outcomes = dict[str, Outcome]
 
 
@@ -80,17 +82,28 @@ def cut(
     stream: Stream, conditions: dict[str, Condition], seeds: tuple[int, ...], workers: int
 ) -> list[tuple[list[str], tuple[int, ...]]]:
     """Conditions and seeds that train together: as many as are fast together, in equal parts, one
-    a worker if that leaves enough in each. Seeds are divided first: conditions share their data."""
+    a worker if that leaves enough in each."""
     groups, jobs = alike(conditions), []
     share = -(-workers // len(groups))
     for names in groups:
         count = len(names) * len(seeds)
         enough, room = sizes(stream, conditions[names[0]])
         parts = spread(-(-count // room), share, count // enough)
-        by_seed = min(parts, len(seeds))
-        by_name = min(-(-parts // by_seed), len(names))
+        by_name, by_seed = _by_name_and_seed(parts, len(names), len(seeds))
         jobs += [(n, s) for n in _split(names, by_name) for s in _split(seeds, by_seed)]
     return jobs
+
+
+def _by_name_and_seed(parts: int, names: int, seeds: int) -> tuple[int, int]:
+    """Into how many parts to divide the conditions, and into how many the seeds, so that all are
+    done soonest; how long that takes is the largest part's time, for each."""
+    ways = [(n, min(-(-parts // n), seeds)) for n in range(1, min(parts, names) + 1)]
+
+    def time(way: tuple[int, int]) -> tuple[int, int]:
+        count = way[0] * way[1]
+        return count * -(-names // way[0]) * (-(-seeds // way[1]) + BESIDE), count
+
+    return min(ways, key=time)
 
 
 def spread(fewest: int, share: int, most: int) -> int:

@@ -48,6 +48,16 @@ def test_small_networks_stay_together_where_threads_would_wait_for_each_other():
     assert len(parts(same(1, net=CONV), 16, workers=4)) == 4
 
 
+def test_conditions_are_divided_rather_than_seeds_if_no_part_gets_much_more():
+    """What a method does between updates is done once for all seeds in a part."""
+    for part in parts(same(28), 16, workers=2):
+        names, seeds = {name for name, _ in part}, {seed for _, seed in part}
+        assert (len(names) in (3, 4), len(seeds)) == (True, 16)
+    sizes = [[len(part) for part in parts(same(n), 16, workers=2)] for n in (4, 5, 9)]
+    assert sizes == [[32, 32], [32, 48], [32, 32, 32, 48]]
+    assert [len(part) for part in parts(same(3, net=MIDDLE), 16, workers=1)] == [16, 16, 16]
+
+
 def test_architectures_and_kinds_of_optimizers_do_not_mix():
     conditions = same(2) | {"tanh": Condition(Adam(), MLP(width=32, activation="tanh"))}
     conditions["SGD"] = Condition(SGD(), SMALL)
