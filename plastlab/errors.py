@@ -19,6 +19,7 @@ LARGEST = 2**63 - 1  # that a whole number of 64 bits can be
 LONGEST = 1_000_000  # course that a closed form follows step by step
 WIDEST = 4096  # matrix that a closed form is compared with
 HUGE = 1e50  # beyond this, powers of a number overflow
+LOUDEST = 1e6  # noise, in times a fresh network's weights
 
 
 def check_choice(name: str, given: Any, allowed: Iterable[Any]) -> Any:

@@ -102,7 +102,7 @@ class Training(Whole):
     @neutral()
     def set_lr(self, lr: float, condition: str | None = None) -> None:
         """Change the learning rate from the next update on."""
-        check_number("Training.set_lr: lr", lr, 0)
+        lr = check_number("Training.set_lr: lr", lr, 0)
         if condition is not None:
             check_choice("Training.set_lr: condition", condition, self.conditions)
         for shard in self._shards:
@@ -125,7 +125,7 @@ def check_experiment(stream: Stream, conditions: dict[str, Condition]) -> None:
     if not conditions:
         raise ValueError('run: conditions is empty; write {"a name": Condition(), …}.')
     for name, condition in conditions.items():
-        check_type("run: name of a condition", name, str, "Names are the legend's text.")
+        check_type("run: conditions: a name", name, str, "Names are the legend's text.")
         check_type(
             f"run: conditions[{name!r}]", condition, Condition, "Write Condition(Adam(1e-3))."
         )

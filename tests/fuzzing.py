@@ -155,6 +155,10 @@ def _judged_error(call, error):
 
 def is_clear(call, error):
     """Whether an error is a sentence of ours about an argument, or Python's own about keywords."""
+    if getattr(
+        error, "__notes__", ()
+    ):  # raised by a function that was given, as a note of ours says
+        return any(name in note for name in call.replaced for note in error.__notes__)
     if type(error) not in (TypeError, ValueError):
         return False
     frames = traceback.extract_tb(error.__traceback__)

@@ -137,7 +137,7 @@ ONE = {"a": Condition()}
         ),
         (lambda: run(LABELS, Condition()), "run: conditions must be a dict"),
         (lambda: run(LABELS, {}), "run: conditions is empty"),
-        (lambda: run(LABELS, {1: Condition()}), "run: name of a condition must be a str; got 1"),
+        (lambda: run(LABELS, {1: Condition()}), "run: conditions: a name must be a str; got 1"),
         (lambda: run(LABELS, {"a": Adam()}), r"run: conditions\['a'\] must be a Condition"),
         (lambda: run(LABELS, ONE, seeds=0), "seeds must be a whole number at least 1 .*; got 0"),
         (lambda: run(LABELS, ONE, seeds=1.5), "seeds must be a whole number.*got 1.5"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from plastlab.errors import check_number
+from plastlab.errors import LOUDEST, check_number
 from plastlab.interventions.base import Intervention
 from plastlab.nets import Architecture
 from plastlab.nets.noisy import factor
@@ -34,7 +34,7 @@ class NoisyNet(Intervention):
     sigma: float = 0.5
 
     def __post_init__(self) -> None:
-        check_number("NoisyNet.sigma", self.sigma, 0)
+        check_number("NoisyNet.sigma", self.sigma, 0, LOUDEST)
 
     def network(self, spec: Any) -> Any:
         """The same architecture, noisy."""

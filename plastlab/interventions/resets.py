@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from plastlab.errors import check_number, check_type
+from plastlab.errors import LOUDEST, check_number, check_type
 from plastlab.interventions.base import Event
 from plastlab.nets.network import Network
 from plastlab.rows import Layout, Rows
 from plastlab.state import State
-
-LOUDEST = 1e6  # noise, in times a fresh network's weights
 
 
 @dataclass(frozen=True)

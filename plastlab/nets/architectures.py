@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from plastlab.errors import check_choice, check_number, check_type
+from plastlab.errors import LOUDEST, check_choice, check_number, check_type
 from plastlab.nets.activations import ACTIVATIONS, GAINS, Activation
 from plastlab.nets.convolution import Conv1d
 from plastlab.nets.injection import with_injection
@@ -61,7 +61,7 @@ class Architecture(Spec):
                     'only the start "he" has a gain. Leave one of them out.'
                 )
         check_type(f"{name}.bias", self.bias, bool, "Give True or False.")
-        check_number(f"{name}.noise", self.noise, 0)
+        check_number(f"{name}.noise", self.noise, 0, LOUDEST)
         check_number(f"{name}.injected", self.injected, 0, integer=True)
         if self.noise and self.injected:
             raise ValueError(

@@ -50,7 +50,15 @@ class Script:
         session = self.session(0, values)
         while session.training.step < steps and not session.training.done:
             session.tick(max(1, steps // 80))
-        return self.picture(session.history)
+        return self.drawn(session.history)
+
+    def drawn(self, history: History) -> Picture | Row:
+        """Return the picture of what was recorded; an error says where it comes from."""
+        try:
+            return self.picture(history)
+        except Exception as error:
+            error.add_note("This was raised by the picture(history) that live was given.")
+            raise
 
 
 class Live(Panel):
@@ -118,7 +126,7 @@ class Live(Panel):
         self._draw()
 
     def _draw(self) -> None:
-        self.chart.show(self.script.picture(self.session.history), self._status())
+        self.chart.show(self.script.drawn(self.session.history), self._status())
 
     def _status(self) -> str:
         training = self.session.training
@@ -164,7 +172,7 @@ class Live(Panel):
     def _shown(self, preview: int) -> Picture | Row:
         if headless():
             return self.script.rehearse(self.knobs.start(), preview)
-        return self.script.picture(self.session.history)
+        return self.script.drawn(self.session.history)
 
 
 def live(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from plastlab.errors import check_number, check_numbers
+from plastlab.errors import LOUDEST, check_number, check_numbers
 
 
 def shrink_and_perturb_std(keep: float, noise: float, times: np.ndarray) -> np.ndarray:
@@ -12,7 +12,7 @@ def shrink_and_perturb_std(keep: float, noise: float, times: np.ndarray) -> np.n
     goes to noise^2 / (1 - keep^2). Ash and Adams (2020) give the mix; the recursion is elementary.
     """
     keep = check_number("shrink_and_perturb_std: keep", keep, 0, 1)
-    noise = check_number("shrink_and_perturb_std: noise", noise, 0)
+    noise = check_number("shrink_and_perturb_std: noise", noise, 0, LOUDEST)
     times = check_numbers("shrink_and_perturb_std: times", times, 0)
     if keep == 1:
         return np.sqrt(1 + noise**2 * times)
@@ -27,7 +27,7 @@ def shrink_and_perturb_cosine(keep: float, noise: float, times: np.ndarray) -> n
     What is left of the start is keep^times of it; the rest was drawn independently.
     """
     keep = check_number("shrink_and_perturb_cosine: keep", keep, 0, 1)
-    noise = check_number("shrink_and_perturb_cosine: noise", noise, 0)
+    noise = check_number("shrink_and_perturb_cosine: noise", noise, 0, LOUDEST)
     times = check_numbers("shrink_and_perturb_cosine: times", times, 0)
     left = keep**times
     size = shrink_and_perturb_std(keep, noise, times)
