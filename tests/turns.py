@@ -25,8 +25,12 @@ SLOW = (  # by how their names begin: a second of processor time or more, which 
     "labs/",
     "tests/labs/",
     "tests/test_book.py",
+    "tests/test_cache_own_code.py::test_every_process",
     "tests/test_cache.py::test_the_stop_button",
+    "tests/test_chapters_explorers.py",
     "tests/test_cli.py::test_lab",
+    "tests/test_cli.py::test_without_jupyterlab",
+    "tests/test_cluster.py",
     "tests/test_contract.py::test_training_with_it[SGD",
     "tests/test_data.py::test_mnist1d",
     "tests/test_environment.py::test_the_lock_holds",
@@ -39,6 +43,7 @@ SLOW = (  # by how their names begin: a second of processor time or more, which 
     "tests/test_probes_curvature.py::test_the_hessian",
     "tests/test_run.py::test_any_executor",
     "tests/test_shaping.py::test_forward",
+    "tests/test_shared_data.py",
     "tests/test_tournament_record.py::test_games",
 )
 

@@ -31,7 +31,8 @@ def spread(keep, noise, times):
         time.sleep(0.01)
     return 1.0
 """
-STOP_AFTER = 30  # seconds a cell of the endless answer, so that it costs no more
+TAMPERED = {0: {"test-1": "passed = True", "test-4": "pass"}}  # cells of wrong sheets
+STOP_AFTER = 20  # seconds a cell of the endless answer, so that it costs no more
 ALL_RIGHT = range(max(len(module.RIGHT) for module in TASKS.values()))
 ALL_WRONG = range(max(len(module.WRONG) for module in TASKS.values()))
 A_FEW_RIGHT, A_FEW_WRONG = (1,), (0, 7)  # sheets; every task has that many answers
@@ -102,14 +103,12 @@ def handed_in(right_sheets, wrong_sheets):
     """What every student hands in: cells by name."""
     right = sheet(0, "RIGHT")
     solution = {name: text for name, text in cells().items() if name.startswith("answer")}
-    tampered = {"test-1": "passed = True", "test-4": "pass"}
     return {
         "teacher": solution,
         "unfinished": {},
-        "tampers": sheet(1, "WRONG") | tampered,
         "endless": right | {"answer-2": ENDLESS},
         **{f"right-{n}": sheet(n, "RIGHT") for n in right_sheets},
-        **{f"wrong-{n}": sheet(n, "WRONG") for n in wrong_sheets},
+        **{f"wrong-{n}": sheet(n, "WRONG") | TAMPERED.get(n, {}) for n in wrong_sheets},
     }
 
 
@@ -176,9 +175,9 @@ def test_an_unfinished_lab_gets_none(school):
 
 
 def test_tests_that_were_tampered_with_are_put_back(school):
-    found = school.points("tampers")
+    found = school.points("wrong-0")
     assert found["test-1"] == found["test-4"] == 0
-    assert school.said("tampers", 1)[0] == Misconception.__name__
+    assert school.said("wrong-0", 1)[0] == Misconception.__name__
 
 
 def test_an_endless_loop_is_stopped_and_costs_only_its_own_task(school):
