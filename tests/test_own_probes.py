@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ from small import LABELS, NETS
 
 from plastlab import probes
 from plastlab.condition import Condition
+from plastlab.data import Digits, Gaussian, Mnist1d
 from plastlab.interventions import ReDo
 from plastlab.optim import SGD, Adam
 from plastlab.probes import accuracy, dormant_units, given, loss, online, weight_norm
 from plastlab.run import run
+from plastlab.streams import RandomLabels, Stationary
 from plastlab.training import Training
 
 ONE = {"a": Condition(Adam(1e-2), NETS["MLP"])}
@@ -120,6 +123,28 @@ def test_a_probe_that_writes_is_found_out(write, what):
     if what not in ("s.gradients", "s.previous"):
         with pytest.raises(ValueError, match="'online careless' writes to "):
             run(LABELS, ONE, 2, [online(careless)], use_cache=False)
+
+
+@pytest.mark.parametrize("data", [Mnist1d(24), Digits(24), Gaussian(24, 8, 3)], ids=repr)
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_what_a_refused_probe_wrote_is_in_no_later_run(data, seeds):
+    """The data are drawn anew, and so is the pool that they are a part of."""
+
+    def careless(s):
+        s.x.zero_()
+        s.y.zero_()
+        return s.logits.mean((1, 2))
+
+    def score(data):
+        stream = Stationary(data, tasks=2, steps=3, batch=8)
+        return run(stream, ONE, seeds, [accuracy, loss], use_cache=False)("loss", "a").tolist()
+
+    other = replace(data, examples=20)  # of the same pool
+    before = score(data), score(other)
+    for stream in (Stationary, RandomLabels):  # shows what is held out, shows what is trained on
+        with pytest.raises((ValueError, RuntimeError), match="writes to|written-to"):
+            run(stream(data, 2, 3, 8), ONE, seeds, [careless], use_cache=False)
+    assert (score(data), score(other)) == before
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 """Problems with classes."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 
 from plastlab.data.base import Data, Problem
+from plastlab.data.drawn import MadeOnce
 from plastlab.errors import check_number
 from plastlab.neutral import neutral
 from plastlab.rng import borrowed, generator, normal
@@ -116,7 +116,7 @@ def _mnist1d_pool() -> Problem:
         return _made_mnist1d()
 
 
-@lru_cache(maxsize=1)
+@MadeOnce
 @neutral()
 def _made_mnist1d() -> Problem:
     from mnist1d.data import get_dataset_args, make_dataset
@@ -128,7 +128,7 @@ def _made_mnist1d() -> Problem:
     return Problem((x - mean) / std, y, (x_test - mean) / std, y_test)
 
 
-@lru_cache(maxsize=1)
+@MadeOnce
 @neutral()
 def _digits_pool() -> Problem:
     from sklearn.datasets import load_digits

@@ -1,11 +1,12 @@
-"""Base problems, drawn once and kept while there is room."""
+"""Base problems, drawn once and kept while there is room, unless somebody writes to them."""
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 from plastlab.data.base import Data, Problem
-from plastlab.data.door import PARTS, admitted
+from plastlab.data.door import PARTS, admitted, versions
 from plastlab.machine import cores
 from plastlab.neutral import neutral
 
@@ -13,11 +14,41 @@ FEW = max(4, cores())  # always stay: one for each part of a run that trains now
 MANY, ROOM = 4 * FEW, 2**28  # so many may stay while they have at most so many bytes
 
 
+class Intact:
+    """A problem as it was made: it says when somebody has written to it since."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self._versions = problem, versions(problem)
+
+    def still_is(self) -> bool:
+        """Whether nobody has."""
+        return versions(self.problem) == self._versions
+
+
+class MadeOnce:
+    """A pool of examples that is made when it is first asked for, and again if its numbers were
+    written to."""
+
+    def __init__(self, make: Callable[[], Problem]) -> None:
+        self.make = make
+        self._kept: Intact | None = None
+
+    def __call__(self) -> Problem:
+        """The pool."""
+        if self._kept is None or not self._kept.still_is():
+            self._kept = Intact(self.make())
+        return self._kept.problem
+
+    def cache_clear(self) -> None:
+        """Forget it."""
+        self._kept = None
+
+
 class _Drawn:
     """The base problem of a data spec and seeds [S], checked and kept for the next one who asks."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Any, Problem] = OrderedDict()
+        self._kept: OrderedDict[Any, Intact] = OrderedDict()
         self._lock = threading.Lock()
 
     def __call__(self, data: Data, seeds: tuple[int, ...]) -> Problem:
@@ -25,13 +56,15 @@ class _Drawn:
         how = getattr(type(data).draw, "__code__", None)  # which may be edited in a session
         key = data if _is_ours(data) else _Itself(data), how, seeds
         with self._lock:
-            if key in self._kept:
+            known = self._kept.get(key)
+            if known is not None and known.still_is():
                 self._kept.move_to_end(key)
-                return self._kept[key]
+                return known.problem
         with neutral():
             problem = admitted(data.draw(seeds), f"{type(data).__name__}.draw", data, seeds)
         with self._lock:
-            self._kept[key] = problem
+            self._kept[key] = Intact(problem)
+            self._kept.move_to_end(key)
             while len(self._kept) > FEW and (len(self._kept) > MANY or self._bytes() > ROOM):
                 self._kept.popitem(last=False)
         return problem
@@ -43,7 +76,7 @@ class _Drawn:
 
     def _bytes(self) -> int:
         """Of all that is kept; what several problems share counts once."""
-        values = (getattr(problem, part) for problem in self._kept.values() for part in PARTS)
+        values = (getattr(kept.problem, part) for kept in self._kept.values() for part in PARTS)
         storages = (v.untyped_storage() for v in values)
         return sum({s.data_ptr(): s.nbytes() for s in storages}.values())
 

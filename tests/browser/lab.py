@@ -127,10 +127,20 @@ def wait_for_draw(chart, before, seconds=10):
     )
 
 
+PIXELS = "[...node.querySelectorAll('canvas')].map((c) => c.toDataURL()).join('|')"
+
+
 def pixels(chart):
     """Return the canvases of the chart as one string, equal if and only if they look the same."""
-    return chart.evaluate(
-        "node => [...node.querySelectorAll('canvas')].map(c => c.toDataURL()).join('|')"
+    return chart.evaluate(f"node => {PIXELS}")
+
+
+def wait_for_pixels(chart, wanted, seconds=10):
+    """Wait until the chart looks as `pixels` said it did."""
+    chart.page.wait_for_function(
+        f"([node, wanted]) => {PIXELS} === wanted",
+        arg=[chart.element_handle(), wanted],
+        timeout=seconds * SECONDS,
     )
 
 

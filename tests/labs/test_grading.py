@@ -35,7 +35,7 @@ TAMPERED = {0: {"test-1": "passed = True", "test-4": "pass"}}  # cells of wrong 
 STOP_AFTER = 20  # seconds a cell of the endless answer, so that it costs no more
 ALL_RIGHT = range(max(len(module.RIGHT) for module in TASKS.values()))
 ALL_WRONG = range(max(len(module.WRONG) for module in TASKS.values()))
-A_FEW_RIGHT, A_FEW_WRONG = (1,), (0, 7)  # sheets; every task has that many answers
+A_FEW_RIGHT, A_FEW_WRONG = (), (0,)  # sheets; the endless one is right but for one task
 
 
 def nth(answers, n):
