@@ -6,6 +6,7 @@ import torch
 from plastlab.condition import Condition
 from plastlab.data import Mnist1d
 from plastlab.experiments.power import (
+    error,
     foreseen,
     seen_anew,
     seen_on_the_way,
@@ -48,3 +49,8 @@ def test_on_the_way_vectors_are_kept():
     assert seen.shape == (60, 2)
     np.testing.assert_allclose(seen[-1], 1, atol=0.01)
     assert (seen[0] < 0.95).all()
+
+
+def test_the_error_is_a_mean_after_the_first_steps():
+    seen = np.array([[0.1, 0.2], [0.9, 1.1], [0.7, 1.3]])
+    np.testing.assert_allclose(error(seen, settled=1), [0.2, 0.2])

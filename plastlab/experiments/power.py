@@ -57,5 +57,10 @@ def seen_on_the_way(matrices: Sequence[Tensor], seed: int) -> np.ndarray:
     return power_shares(matrices, _directions(seed, replicas, inputs)[::ANEW]).numpy()
 
 
+def error(seen: np.ndarray, settled: int = 20) -> np.ndarray:
+    """How far the shares [matrices, S] are from 1, a mean after the first `settled` ones [S]."""
+    return abs(seen[settled:] - 1).mean(0)
+
+
 def _directions(seed: int, replicas: int, inputs: int) -> Tensor:
     return torch.randn(replicas * ANEW, inputs, generator=torch.Generator().manual_seed(seed))
