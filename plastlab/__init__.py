@@ -24,6 +24,7 @@ __all__ = [
     "Line",
     "Module",
     "Muon",
+    "PerSeed",
     "Picture",
     "Recurrent",
     "ResidualMLP",
@@ -35,13 +36,25 @@ __all__ = [
     "Switch",
     "Training",
     "Transformer",
+    "ahead",
     "calibration",
+    "claim",
+    "course",
     "explore",
+    "interaction",
     "interval",
+    "largest",
+    "level",
     "live",
+    "lost",
     "plots",
     "predict",
+    "ratio",
     "run",
+    "share_of_gap",
+    "smallest",
+    "stack",
+    "sweep",
     "theory",
 ]
 
@@ -78,6 +91,21 @@ else:
     from plastlab.plots.axis import Axis
     from plastlab.probes import *  # noqa: F403
     from plastlab.result import Result
+    from plastlab.results import (
+        PerSeed,
+        ahead,
+        claim,
+        course,
+        interaction,
+        largest,
+        level,
+        lost,
+        ratio,
+        share_of_gap,
+        smallest,
+        stack,
+        sweep,
+    )
     from plastlab.run import run
     from plastlab.stats import interval
     from plastlab.streams import *  # noqa: F403

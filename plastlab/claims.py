@@ -7,11 +7,13 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
 
 from plastlab.errors import check_function, check_number, check_numbers, check_type
+from plastlab.sparkline import sparkline
 from plastlab.spec import Spec
 from plastlab.stats import interval, rounded
 
@@ -27,6 +29,7 @@ class Claim(Spec):
     [S], the difference of two conditions for a comparison. Give `above` for a mean that must exceed
     it, `below` for one that must stay under it: "loses no more than 0.05" is `below=0.05`. With
     neither, `above` is 0. `source` is the key of a paper in the bibliography, or "" for none.
+    `unit` stands behind the numbers, as in "46 points".
 
     Raises:
         ValueError: an id of another form, an empty sentence, or both `above` and `below`.
@@ -39,6 +42,7 @@ class Claim(Spec):
     above: float | None = None
     below: float | None = None
     source: str = ""
+    unit: str = ""
 
     def __post_init__(self) -> None:
         """Check the fields and fill in the threshold."""
@@ -109,7 +113,9 @@ class Claim(Spec):
         beyond = values < self.below if self.above is None else values > self.above
         seeds, finite = len(values), int(np.isfinite(values).sum())
         known = {"id": self.id, "sentence": self.text, "bound": self.bound, "source": self.source}
-        known |= {"seeds": seeds, "count": int(beyond.sum())}
+        known |= {"seeds": seeds, "count": int(beyond.sum()), "unit": self.unit}
+        known["threshold"] = self.below if self.above is None else self.above
+        known["values"] = tuple(values.tolist())
         if finite < seeds or seeds < 2:
             reason = f"{seeds - finite} of {seeds} seeds not finite"
             reason = "one seed has no interval" if finite == seeds else reason
@@ -130,7 +136,7 @@ class Verdict:
 
     `effect` is the mean of the statistic over seeds, `low` to `high` its 95 % interval; all three
     are nan when there is no interval, and `reason` says why. Of `seeds` seeds, `count` lie on the
-    claimed side of the threshold that `bound` states.
+    claimed side of the threshold that `bound` states; `values` are all seeds' numbers, in `unit`.
     """
 
     id: str
@@ -142,6 +148,9 @@ class Verdict:
     seeds: int
     count: int
     bound: str
+    threshold: float
+    values: tuple[float, ...]
+    unit: str = ""
     reason: str = ""
     source: str = ""
 
@@ -157,17 +166,29 @@ class Verdict:
         if self.reason:
             return f"{self.reason}; {count}"
         effect, low, high = rounded(self.effect, self.low, self.high)
+        effect = f"{effect} {self.unit}".strip()
         return f"effect {effect}, 95 % interval {low} to {high}; {count}"
 
     def row(self) -> dict[str, Any]:
         """The verdict as a JSON object; numbers that are not finite become None."""
         row = asdict(self) | {"chapter": self.chapter}
+        del row["values"]
         missing = {key: None for key in ("effect", "low", "high") if math.isnan(row[key])}
         return row | missing
 
     def __repr__(self) -> str:
         """Return the verdict line."""
         return f"{self.id} {self.verdict}: {self.sentence} ({self.numbers})"
+
+    def _repr_html_(self) -> str:
+        """One line with a small picture; the numbers fold out."""
+        picture = sparkline(self.values, self.threshold, (self.low, self.high))
+        words = escape(self.sentence).replace("$", "<span>$</span>")  # no formula begins there
+        return (
+            f'<details class="plastlab-verdict"><summary><img src="{picture}" alt="" width="132" '
+            f'height="18" style="vertical-align: middle"> <b>{self.id} {self.verdict}</b> '
+            f"{words}</summary>{escape(self.numbers)}</details>"
+        )
 
     def _repr_markdown_(self) -> str:
         sentence = re.sub(r"([\\`*_<>\[\]$])", r"\\\1", self.sentence)

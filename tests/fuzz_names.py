@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from fuzz_contests import contests
 from fuzz_drawings import drawings
+from fuzz_numbers import per_seeds
 from fuzz_theory import closed_forms, shown
 from fuzz_values import numeric
 from fuzzing import Rule, Target
@@ -71,6 +72,7 @@ def targets():
         *closed_forms(target, small),
         *drawings(RESULT, FOUND, target),
         *contests(target, LABELS, NET),
+        *per_seeds(target, RESULT, LABELS, CONDITION),
     ]
     names = [target.name for target in found]
     assert len(set(names)) == len(names), "two targets have one name"

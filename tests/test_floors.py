@@ -11,7 +11,7 @@ import plastlab
 
 ROOT = Path(plastlab.__file__).parent
 FLOORS = """
-0 requirements home guard neutral whole machine errors spec screen references
+0 requirements home guard neutral whole machine errors spec screen references sparkline
 0 rng stats losses theory products data
 0 fingerprint present_code shelf
 1 rows nets optim muon
@@ -19,7 +19,7 @@ FLOORS = """
 3 probes interventions
 4 condition watch block shard training cache result jobs unfinished dispatch cluster run
 4 boundary propagation
-5 plots claims panels labs
+5 claims results plots panels labs
 6 experiments tournament
 6 start doctor engines bench book
 7 cli __main__ __init__

@@ -1,0 +1,41 @@
+"""claim: a sentence about numbers, judged at once."""
+
+from typing import Any
+
+from plastlab.claims import Claim, Verdict
+from plastlab.errors import check_type
+from plastlab.results.per_seed import PerSeed
+
+
+def claim(
+    id: str,
+    sentence: str,
+    numbers: PerSeed,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+    source: str = "",
+) -> Verdict:
+    """Judge the sentence by the 95 % Student-t interval of the numbers [S] over seeds.
+
+    Supported: the whole interval lies beyond the threshold, which is in the numbers' unit; refuted:
+    all of it lies on the other side; undecided otherwise, or if a seed's number is not finite. With
+    neither `above` nor `below`, `above` is 0. `id` is chapter and number, `source` a key of the
+    bibliography.
+
+    Raises:
+        TypeError, ValueError: an id of another form, an empty sentence, both thresholds, or numbers
+            that are not one for each seed.
+    """
+    check_type("claim: numbers", numbers, PerSeed, "Give for example lost(result, 'accuracy').")
+    if numbers.values.ndim != 1:
+        raise ValueError(
+            f"claim {id}: numbers must be one a seed; got rows of them, "
+            f"{list(numbers.values.shape)}. Take one row, or a mean over them."
+        )
+    claimed = Claim(id, sentence, _values, above, below, source, numbers.unit)
+    return claimed.check(numbers)
+
+
+def _values(numbers: Any) -> Any:
+    return numbers.values
