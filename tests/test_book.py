@@ -261,6 +261,14 @@ def test_verdicts_are_compared_when_a_notebook_is_run_again(judged, tmp_path, ol
     assert passes or "mismatch" in done.stdout
 
 
+def test_a_cell_that_judges_is_folded_and_compared(tmp_path):
+    page = page_of(tmp_path, HEADER + "```{code-cell}\n:tags: [claims]\n\n1 + 1\n```\n")
+    book.build(page)
+    (cell,) = (cell for cell in cells(page) if cell.cell_type == "code")
+    assert cell.metadata.jupyter == {"source_hidden": True, "outputs_hidden": True}
+    assert cell.metadata.tags == ["claims", "nbval-check-output"]
+
+
 def alter(data, old, new):
     for kind, lines in data.items():
         data[kind] = [line.replace(old, new) for line in lines]

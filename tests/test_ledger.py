@@ -201,7 +201,7 @@ def test_bad_numbers_of_seeds_are_refused(flags, capsys):
 def row(**fields):
     usual = {"id": "07.1", "chapter": "07", "page": "07_small", "sentence": "So it is."}
     usual |= {"verdict": "supported", "effect": 0.5, "low": 0.4, "high": 0.6, "source": ""}
-    usual |= {"seeds": 16, "count": 15, "seconds": 1.26, "reason": ""}
+    usual |= {"seeds": 16, "count": 15, "seconds": 1.26, "reason": "", "unit": ""}
     return usual | fields
 
 
@@ -216,6 +216,7 @@ def test_the_table_keeps_columns_and_wraps_sentences():
     assert " ".join(line[column:] for line in wrapped) == sentence
     assert max(map(len, lines.splitlines())) <= 110
     assert "-       1 of 16 seeds not finite" in last
+    assert "50 points" in table([row(effect=50, low=40, high=60, unit="points")], 110)
 
 
 def test_the_summary_counts_verdicts():

@@ -33,7 +33,7 @@ from plastlab.stats import rounded
 
 Row = dict[str, Any]
 KEYS = ("id", "chapter", "sentence", "verdict", "effect", "low", "high", "seeds", "seconds")
-KEYS += ("source", "count", "bound", "reason")
+KEYS += ("source", "count", "bound", "reason", "unit")
 HEAD = ("claim", "verdict", "effect", "95 % interval", "on its side", "seconds")
 # A kernel's session would make predictions wait for a reader; the rest is set here.
 LEFT_OUT = {"JPY_SESSION_NAME", "PLASTLAB_FIRST_SEED", "PLASTLAB_SEEDS"}
@@ -203,6 +203,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row["effect"] is None:
         return row["id"], row["verdict"], "-", row["reason"], seeds, seconds
     effect, low, high = rounded(row["effect"], row["low"], row["high"])
+    effect = f"{effect} {row['unit']}".strip()
     return row["id"], row["verdict"], effect, f"{low} to {high}", seeds, seconds
 
 

@@ -22,6 +22,7 @@ WORDS_PER_MINUTE = 200
 GENERATED = "generated"
 VERDICT = ".check("  # a cell that prints verdicts: its output is compared when tests run it again
 REVEAL = ".reveal("  # a cell that answers what the reader was asked to predict
+CLAIMS = "claims"  # the tag of a cell that judges: its source is folded, its output compared
 COMPARED = "nbval-check-output"
 REMEDY = "Run `make lab` in the folder of the book"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -191,10 +192,13 @@ def _minutes(page: Page, record: Record) -> str:
 def _mark(cell: NotebookNode) -> None:
     """Note in a code cell's metadata what a reader should not see before running it, and what
     tests compare. JupyterLab hides such an output until the cell is run; a code host shows it."""
-    if REVEAL in cell.source:
+    tags = cell.metadata.get("tags", [])
+    if CLAIMS in tags:
+        cell.metadata["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
+    elif REVEAL in cell.source:
         cell.metadata["jupyter"] = {**cell.metadata.get("jupyter", {}), "outputs_hidden": True}
-    if VERDICT in cell.source:
-        cell.metadata["tags"] = [*cell.metadata.get("tags", []), COMPARED]
+    if VERDICT in cell.source or CLAIMS in tags:
+        cell.metadata["tags"] = [*tags, COMPARED]
 
 
 def _tally(claims: list[dict[str, str]]) -> str:
