@@ -40,12 +40,14 @@ __all__ = [
     "calibration",
     "claim",
     "course",
+    "exercise",
     "explore",
     "interaction",
     "interval",
     "largest",
     "level",
     "live",
+    "live_run",
     "lost",
     "plots",
     "predict",
@@ -83,8 +85,10 @@ else:
     from plastlab.nets.modules import Module
     from plastlab.optim import SGD, Adam, AdamW
     from plastlab.panels.controls import Choice, Slider, Switch
+    from plastlab.panels.exercise import exercise
     from plastlab.panels.explore import explore
     from plastlab.panels.live import live
+    from plastlab.panels.live_run import live_run
     from plastlab.panels.marks import Band, Bars, Dots, Line, Rule
     from plastlab.panels.picture import Picture, Row
     from plastlab.panels.predict import calibration, predict

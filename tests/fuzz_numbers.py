@@ -41,6 +41,13 @@ def per_seeds(target, result, labels, condition):
     claimed = {"id": "08.3", "sentence": "It holds.", "numbers": ONE, "above": 0.5, "below": None}
     rules = {"id": lambda v: False, "sentence": lambda v: isinstance(v, str) and bool(v.strip())}
     yield target("claim", plastlab.claim, rules=rules, **claimed, source="")
+    tried = {"name": "mine", "numbers": ONE, "above": 50, "below": None}
+    yield target("exercise", plastlab.exercise, **tried)
+    shown = {"stream": labels, "conditions": {"a": condition}, "probes": [plastlab.accuracy]}
+    shown |= {"buttons": {"new": plastlab.FullReset()}, "on": "a", "speed": 100.0}
+    rules = {"on": lambda v: v in ("a", None), "probes": lambda v: _calls(v)}
+    rules["buttons"] = lambda v: v is None or v == {}
+    yield target("live_run", plastlab.live_run, text=lambda m: "", rules=rules, **shown)
     swept = {"stream": labels, "base": condition, "method": plastlab.L2Init, "seeds": 2}
     rules = {"probes": lambda v: v == [], "strength": _strengths, "method": _methods}
     given = swept | {"probes": [plastlab.accuracy], "strength": [0.1, 0.2]}
@@ -49,6 +56,10 @@ def per_seeds(target, result, labels, condition):
 
 def _both(kind=None):
     return {"one": PerSeed, "two": PerSeed} if kind else {"one": ONE, "two": TWO}
+
+
+def _calls(value):
+    return None if isinstance(value, (list, tuple)) and value and callable(value[0]) else False
 
 
 def _two_seeds(value):
