@@ -7,13 +7,11 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
 
 from plastlab.errors import check_function, check_number, check_numbers, check_type
-from plastlab.sparkline import sparkline
 from plastlab.spec import Spec
 from plastlab.stats import interval, rounded
 
@@ -179,16 +177,6 @@ class Verdict:
     def __repr__(self) -> str:
         """Return the verdict line."""
         return f"{self.id} {self.verdict}: {self.sentence} ({self.numbers})"
-
-    def _repr_html_(self) -> str:
-        """One line with a small picture; the numbers fold out."""
-        picture = sparkline(self.values, self.threshold, (self.low, self.high))
-        words = escape(self.sentence).replace("$", "<span>$</span>")  # no formula begins there
-        return (
-            f'<details class="plastlab-verdict"><summary><img src="{picture}" alt="" width="132" '
-            f'height="18" style="vertical-align: middle"> <b>{self.id} {self.verdict}</b> '
-            f"{words}</summary>{escape(self.numbers)}</details>"
-        )
 
     def _repr_markdown_(self) -> str:
         sentence = re.sub(r"([\\`*_<>\[\]$])", r"\\\1", self.sentence)

@@ -1,10 +1,28 @@
 """claim: a sentence about numbers, judged at once."""
 
+from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from plastlab.claims import Claim, Verdict
 from plastlab.errors import check_type
 from plastlab.results.per_seed import PerSeed
+from plastlab.sparkline import sparkline
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Drawn(Verdict):
+    """A verdict that shows itself as one line with a small picture of its seeds."""
+
+    def _repr_html_(self) -> str:
+        """One line with a small picture; the numbers fold out."""
+        picture = sparkline(self.values, self.threshold, (self.low, self.high))
+        words = escape(self.sentence).replace("$", "<span>$</span>")  # no formula begins there
+        return (
+            f'<details class="plastlab-verdict"><summary><img src="{picture}" alt="" width="132" '
+            f'height="18" style="vertical-align: middle"> <b>{self.id} {self.verdict}</b> '
+            f"{words}</summary>{escape(self.numbers)}</details>"
+        )
 
 
 def claim(
@@ -15,7 +33,7 @@ def claim(
     above: float | None = None,
     below: float | None = None,
     source: str = "",
-) -> Verdict:
+) -> Drawn:
     """Judge the sentence by the 95 % Student-t interval of the numbers [S] over seeds.
 
     Supported: the whole interval lies beyond the threshold, which is in the numbers' unit; refuted:
@@ -34,7 +52,7 @@ def claim(
             f"{list(numbers.values.shape)}. Take one row, or a mean over them."
         )
     claimed = Claim(id, sentence, _values, above, below, source, numbers.unit)
-    return claimed.check(numbers)
+    return Drawn(**vars(claimed.check(numbers)))
 
 
 def _values(numbers: Any) -> Any:
