@@ -13,7 +13,7 @@ import sys
 import nbformat
 import pytest
 from answers_04 import TASKS
-from desk import SOURCE, cells, label, points, text_of
+from desk import SOURCE, cells, points, text_of
 
 from plastlab import cache, rng
 from plastlab.book import course
@@ -31,11 +31,14 @@ def spread(keep, noise, times):
         time.sleep(0.01)
     return 1.0
 """
-TAMPERED = {0: {"test-1": "passed = True", "test-4": "pass"}}  # cells of wrong sheets
 STOP_AFTER = 20  # seconds a cell of the endless answer, so that it costs no more
 ALL_RIGHT = range(max(len(module.RIGHT) for module in TASKS.values()))
 ALL_WRONG = range(max(len(module.WRONG) for module in TASKS.values()))
-A_FEW_RIGHT, A_FEW_WRONG = (), (0,)  # sheets; the endless one is right but for one task
+MIXED = (
+    "mixed"  # two wrong answers whose tests were tampered with, an endless one, a right one, none
+)
+WRONG_THERE, ENDLESS_THERE, RIGHT_THERE, UNANSWERED_THERE = (1, 4), 2, 3, 5  # tasks
+TAMPERED = {"test-1": "passed = True", "test-4": "pass"}
 
 
 def nth(answers, n):
@@ -93,23 +96,33 @@ def sheet(n, kind):
     return {f"answer-{task}": text_of(one, TASKS[task].NAMES) for task, one in chosen.items()}
 
 
-def sheets(config):
-    """Numbers of the right and of the wrong sheets that are marked."""
-    all_answers = config.getoption("all_answers")
-    return (ALL_RIGHT, ALL_WRONG) if all_answers else (A_FEW_RIGHT, A_FEW_WRONG)
+def mixed():
+    """One sheet for all that can go wrong."""
+    wrong, right = sheet(0, "WRONG"), sheet(0, "RIGHT")
+    answers = {f"answer-{task}": wrong[f"answer-{task}"] for task in WRONG_THERE}
+    answers |= {f"answer-{RIGHT_THERE}": right[f"answer-{RIGHT_THERE}"]}
+    return answers | {f"answer-{ENDLESS_THERE}": ENDLESS} | TAMPERED
 
 
-def handed_in(right_sheets, wrong_sheets):
+def handed_in(all_answers):
     """What every student hands in: cells by name."""
-    right = sheet(0, "RIGHT")
     solution = {name: text for name, text in cells().items() if name.startswith("answer")}
-    return {
-        "teacher": solution,
-        "unfinished": {},
-        "endless": right | {"answer-2": ENDLESS},
-        **{f"right-{n}": sheet(n, "RIGHT") for n in right_sheets},
-        **{f"wrong-{n}": sheet(n, "WRONG") | TAMPERED.get(n, {}) for n in wrong_sheets},
-    }
+    found = {"teacher": solution, MIXED: mixed()}
+    if all_answers:
+        found |= {f"right-{n}": sheet(n, "RIGHT") for n in ALL_RIGHT}
+        found |= {f"wrong-{n}": sheet(n, "WRONG") for n in ALL_WRONG}
+    return found
+
+
+def deserved(all_answers):
+    """Each answer that is marked, as student, task, and the sentence that it is told; a right one
+    is told nothing."""
+    yield MIXED, RIGHT_THERE, None
+    for task in WRONG_THERE:
+        yield MIXED, task, nth(TASKS[task].WRONG.values(), 0)
+    for task, module in TASKS.items() if all_answers else ():
+        yield from ((f"right-{n}", task, None) for n in range(len(module.RIGHT)))
+        yield from ((f"wrong-{n}", task, said) for n, said in enumerate(module.WRONG.values()))
 
 
 @pytest.fixture(scope="module")
@@ -118,31 +131,26 @@ def school(tmp_path_factory, pytestconfig):
     folder = tmp_path_factory.mktemp("course")
     assert course.main(argparse.Namespace(folder=folder, names=["04"])) == 0
     school = Course(folder)
-    for student, answers in handed_in(*sheets(pytestconfig)).items():
+    for student, answers in handed_in(pytestconfig.getoption("all_answers")).items():
         school.hand_in(student, answers)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(cache.FOLDER, str(tmp_path_factory.mktemp("cache")))
         patch.delenv(rng.FIRST_SEED, raising=False)
         patch.delenv(rng.SEED_COUNT, raising=False)
         soon = f"--Execute.timeout={STOP_AFTER}"
-        school.nbgrader("autograde", "--student", "endless", soon)
+        school.nbgrader("autograde", "--student", MIXED, soon)
         school.nbgrader("autograde")  # the others, in the time that a course gives
     return school
 
 
 def pytest_generate_tests(metafunc):
-    """A test for each sheet that is marked, and for each answer on the wrong ones."""
-    right, wrong = sheets(metafunc.config)
-    if "right" in metafunc.fixturenames:
-        metafunc.parametrize("right", right)
+    """A test for each answer that is marked."""
     if "sentence" in metafunc.fixturenames:
         answers = [
-            pytest.param(n, task, sentence, id=f"{task}-{label(answer)}")
-            for task, module in TASKS.items()
-            for n, (answer, sentence) in enumerate(module.WRONG.items())
-            if n in wrong
+            pytest.param(student, task, sentence, id=f"{student}, task {task}")
+            for student, task, sentence in deserved(metafunc.config.getoption("all_answers"))
         ]
-        metafunc.parametrize(("n", "task", "sentence"), answers)
+        metafunc.parametrize(("student", "task", "sentence"), answers)
 
 
 def test_the_solution_gets_all_points(school):
@@ -158,40 +166,41 @@ def test_the_instructors_notebook_is_executed_and_every_check_passes(school):
     assert all(f"4.{task} passes" in printed for task in TASKS)
 
 
-def test_right_answers_get_all_points(school, right):
-    found, worth = school.points(f"right-{right}"), points()
-    assert all(found[name] == worth[name] for name in worth if name.startswith("test"))
-
-
-def test_a_wrong_answer_gets_no_points_and_its_own_sentence(school, n, task, sentence):
-    assert school.points(f"wrong-{n}")[f"test-{task}"] == 0
-    name, message = school.said(f"wrong-{n}", task)
+def test_an_answer_gets_the_points_and_the_sentence_that_it_deserves(
+    school, student, task, sentence
+):
+    found = school.points(student)[f"test-{task}"]
+    if sentence is None:
+        assert found == points()[f"test-{task}"]
+        return
+    assert found == 0
+    name, message = school.said(student, task)
     assert name == Misconception.__name__
     assert sentence in message
 
 
-def test_an_unfinished_lab_gets_none(school):
-    assert set(school.points("unfinished").values()) == {0}
+def test_what_was_not_answered_gets_none(school):
+    found = school.points(MIXED)
+    assert found[f"test-{UNANSWERED_THERE}"] == found["answer-6"] == 0
 
 
 def test_tests_that_were_tampered_with_are_put_back(school):
-    found = school.points("wrong-0")
-    assert found["test-1"] == found["test-4"] == 0
-    assert school.said("wrong-0", 1)[0] == Misconception.__name__
+    for name in TAMPERED:
+        assert school.points(MIXED)[name] == 0
+        assert school.said(MIXED, int(name[-1]))[0] == Misconception.__name__
 
 
 def test_an_endless_loop_is_stopped_and_costs_only_its_own_task(school):
-    found = school.points("endless")
-    assert found["test-2"] == 0
-    assert school.said("endless", 2)[1] == "Your code did not finish in time."
-    assert [found[f"test-{task}"] for task in (1, 3, 4, 5)] == [4, 3, 4, 4]
+    assert school.points(MIXED)[f"test-{ENDLESS_THERE}"] == 0
+    assert school.said(MIXED, ENDLESS_THERE)[1] == "Your code did not finish in time."
+    assert school.points(MIXED)[f"test-{RIGHT_THERE}"] == points()[f"test-{RIGHT_THERE}"]
 
 
 def test_feedback_names_the_mistake_and_shows_no_hidden_test(school):
-    school.nbgrader("generate_feedback", "--student", "wrong-0")
-    page = (school.folder / "feedback" / "wrong-0" / NAME / f"{NAME}.html").read_text()
-    for module in TASKS.values():
-        assert nth(module.WRONG.values(), 0) in page
+    school.nbgrader("generate_feedback", "--student", MIXED)
+    page = (school.folder / "feedback" / MIXED / NAME / f"{NAME}.html").read_text()
+    for task in WRONG_THERE:
+        assert nth(TASKS[task].WRONG.values(), 0) in page
     for line in hidden_lines():
         assert html.escape(line) not in page
         assert line not in page
