@@ -34,9 +34,8 @@ def spread(keep, noise, times):
 STOP_AFTER = 20  # seconds a cell of the endless answer, so that it costs no more
 ALL_RIGHT = range(max(len(module.RIGHT) for module in TASKS.values()))
 ALL_WRONG = range(max(len(module.WRONG) for module in TASKS.values()))
-MIXED = (
-    "mixed"  # two wrong answers whose tests were tampered with, an endless one, a right one, none
-)
+# A sheet with two wrong answers, whose tests were tampered with, an endless, a right one and none.
+MIXED = "mixed"
 WRONG_THERE, ENDLESS_THERE, RIGHT_THERE, UNANSWERED_THERE = (1, 4), 2, 3, 5  # tasks
 TAMPERED = {"test-1": "passed = True", "test-4": "pass"}
 
