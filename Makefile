@@ -13,7 +13,7 @@ NEWEST  = $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
             $(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
 # One worker a core; a file, and so a notebook, stays on one. `-n 0` in ARGS: all in one process.
-PYTEST  = rm -rf "$(CACHE)"; PLASTLAB_CACHE="$(CACHE)" $(PYTHON) -m pytest \
+PYTEST  = rm -rf "$(CACHE)"; PLASTLAB_STILLS=1 PLASTLAB_CACHE="$(CACHE)" $(PYTHON) -m pytest \
             -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 .PHONY: lab test quick test-labs book lock

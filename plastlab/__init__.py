@@ -83,6 +83,7 @@ else:
         Transformer,
     )
     from plastlab.nets.modules import Module
+    from plastlab.oneline import explain_names as _explain_names
     from plastlab.optim import SGD, Adam, AdamW
     from plastlab.panels.controls import Choice, Slider, Switch
     from plastlab.panels.exercise import exercise
@@ -117,3 +118,4 @@ else:
 
     for _part in (_data, _interventions, _probes, _streams):
         __all__ += _part.__all__
+    _explain_names()

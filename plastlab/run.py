@@ -13,6 +13,7 @@ from plastlab.condition import Condition
 from plastlab.dispatch import chosen, on_executor, on_threads, workers
 from plastlab.errors import check_number, check_type
 from plastlab.jobs import Job, Outcomes, cut
+from plastlab.oneline import stoppable
 from plastlab.probes import Probe, accuracy, probe_name
 from plastlab.probes.base import check_probe
 from plastlab.result import Result
@@ -67,7 +68,8 @@ def run(
     missing = {name: c for name, c in conditions.items() if name not in outcomes}
     if missing:
         todo = Unfinished(seeds, {name: keys[name] for name in missing}, keeper)
-        outcomes |= _compute(stream, missing, probes, every, chosen(executor), todo)
+        with stoppable(todo.words()):
+            outcomes |= _compute(stream, missing, probes, every, chosen(executor), todo)
         for name in missing:
             keeper.store(keys[name], outcomes[name])
         todo.forget()

@@ -10,6 +10,7 @@ from plastlab.errors import check_choice, check_number, check_type
 from plastlab.interventions.base import Act, Intervention
 from plastlab.nets.modules import Module
 from plastlab.neutral import neutral
+from plastlab.oneline import stoppable
 from plastlab.probes import Probe, online
 from plastlab.probes import accuracy as accuracy_probe
 from plastlab.probes import loss as loss_probe
@@ -18,6 +19,8 @@ from plastlab.rng import resolve_seeds
 from plastlab.shard import Shard
 from plastlab.streams import Stream
 from plastlab.whole import Whole
+
+ANEW = "This training may stand in the middle of an update: run the cell that makes it again."
 
 
 class Training(Whole):
@@ -63,8 +66,9 @@ class Training(Whole):
     def advance(self, steps: int = 1) -> None:
         """Do `steps` updates, or as many as the stream has left."""
         check_number("Training.advance: steps", steps, 1, integer=True)
-        for shard in self._shards:
-            shard.advance(steps)
+        with stoppable(ANEW):
+            for shard in self._shards:
+                shard.advance(steps)
 
     def measure(self, probe: Probe) -> dict[str, np.ndarray]:
         """The probe now, on the current task's held-out examples, by condition: [seeds] each."""

@@ -41,6 +41,12 @@ class Unfinished:
         """Each condition's outcome, with all seeds in order."""
         return {name: _joined(self.seeds, found) for name, found in self._found.items()}
 
+    def words(self) -> str:
+        """What becomes of the work if it is stopped."""
+        if any(self.keys.values()):
+            return "Parts that were finished are kept: run the cell again to go on from there."
+        return "Nothing was kept: run the cell again to start anew."
+
     def forget(self) -> None:
         """Nothing is unfinished any more."""
         for key in filter(None, self.keys.values()):

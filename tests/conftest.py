@@ -1,11 +1,16 @@
 """What holds in every test: no result comes from a cache, seeds are those that a test names, and it
 is computed on one thread, as in a run, in a session that is otherwise as it comes."""
 
+import os
+
 import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
 from plastlab import cache, rng
+from plastlab.screen import STILLS
+
+os.environ[STILLS] = "1"  # notebooks that are run as tests have no reader
 
 pytest_plugins = ["turns"]
 

@@ -66,6 +66,7 @@ def built(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PLASTLAB_FIRST_SEED", "1000")
         patch.setenv("JPY_SESSION_NAME", "chapters/00_page.ipynb")
+        patch.delenv("PLASTLAB_STILLS")
         assert book.build(page).startswith("executed")
     return page
 

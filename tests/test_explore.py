@@ -162,8 +162,7 @@ def test_an_author_sees_errors_at_once(wrong, message):
     assert message in str(caught.value)
 
 
-def test_a_notebook_run_without_a_front_end_keeps_a_picture_and_its_words(monkeypatch):
-    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+def test_a_notebook_run_without_a_front_end_keeps_a_picture_and_its_words():
     notebook = nbformat.v4.new_notebook()
     source = """
 from plastlab.panels.controls import Slider

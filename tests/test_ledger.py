@@ -104,6 +104,7 @@ def test_seeds_of_the_command_reach_the_chapters_own_cells(book):
 
 def test_a_chapter_runs_as_a_notebook_does_without_a_reader(book, monkeypatch):
     monkeypatch.setenv("JPY_SESSION_NAME", "07_small.ipynb")
+    monkeypatch.delenv("PLASTLAB_STILLS")
     monkeypatch.setenv("PLASTLAB_CACHE", "/nonexistent/cache")
     code = "\n".join([
         "import os, asyncio",
@@ -111,6 +112,7 @@ def test_a_chapter_runs_as_a_notebook_does_without_a_reader(book, monkeypatch):
         "await asyncio.sleep(0)",
         "%time 1 + 1",
         "assert 'JPY_SESSION_NAME' not in os.environ",
+        "assert os.environ['PLASTLAB_STILLS'] == '1'",
         "assert Path.cwd().name == 'chapters' and Path('07_small.md').exists()",
         "cache = Path(os.environ['PLASTLAB_CACHE'])",
         "assert not cache.exists()",

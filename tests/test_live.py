@@ -142,8 +142,7 @@ def test_an_error_while_training_stops_it_and_is_shown():
     in_a_loop_of_its_own(reader())
 
 
-def test_a_page_without_a_front_end_shows_a_network_that_has_trained(monkeypatch):
-    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+def test_a_page_without_a_front_end_shows_a_network_that_has_trained():
     bundle, _ = live(start, record, curve, preview=60)._repr_mimebundle_()
     assert sorted(bundle) == ["image/png", "text/plain"]
     assert "Across: update, 0 to 60." in bundle["text/plain"]

@@ -21,13 +21,14 @@ from plastlab.book.backmatter import tables
 from plastlab.book.pages import Page, Record, assemble, contents, find_pages, read_notebook
 from plastlab.machine import speed
 from plastlab.requirements import ROOT
+from plastlab.screen import STILLS
 
 CELL_SECONDS = 600
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_TEXT = "Run this cell to use its controls."
 # Modules that no chapter calls: a change in them leaves every output as it is.
 COMMANDS = {"__main__", "bench", "book", "cli", "doctor", "machine", "start"}
-# What would make a build differ from the book, or make it talk to a front end that is not there.
+# What would make a build differ from the book.
 LEFT_OUT = {"JPY_SESSION_NAME", "PLASTLAB_FIRST_SEED", "PLASTLAB_SEEDS"}
 
 
@@ -125,6 +126,7 @@ def execute(page: Page, notebook: NotebookNode, code: str) -> Record:
         ledger = Path(scratch) / "ledger.jsonl"
         kept = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
         env = kept | {"PLASTLAB_LEDGER": str(ledger), "PLASTLAB_CACHE": f"{scratch}/cache"}
+        env[STILLS] = "1"
         client = NotebookClient(
             notebook,
             timeout=CELL_SECONDS,

@@ -29,13 +29,14 @@ from plastlab.cluster import add_cluster, cluster
 from plastlab.dispatch import ExecutorError
 from plastlab.references import read_references
 from plastlab.requirements import ROOT
+from plastlab.screen import STILLS
 from plastlab.stats import rounded
 
 Row = dict[str, Any]
 KEYS = ("id", "chapter", "sentence", "verdict", "effect", "low", "high", "seeds", "seconds")
 KEYS += ("source", "count", "bound", "reason", "unit")
 HEAD = ("claim", "verdict", "effect", "95 % interval", "on its side", "seconds")
-# A kernel's session would make predictions wait for a reader; the rest is set here.
+# What would make a chapter differ from the book; seeds are set here.
 LEFT_OUT = {"JPY_SESSION_NAME", "PLASTLAB_FIRST_SEED", "PLASTLAB_SEEDS"}
 
 
@@ -150,7 +151,7 @@ def _run(page: Page, asked: dict[str, Any], cluster: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "plastlab.book.cells", str(page.source.parent), *cluster],
         input=json.dumps(_code_cells(page)),
-        env=env | {"MPLBACKEND": "agg"},
+        env=env | {"MPLBACKEND": "agg", STILLS: "1"},
         capture_output=True,
         text=True,
     )

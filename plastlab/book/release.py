@@ -20,11 +20,13 @@ CONFIG = "nbgrader_config.py"
 SECONDS = 120
 SETTINGS = f'''"""Settings of this course; `nbgrader` reads them when it is run in this folder."""
 
+import os
 from pathlib import Path
 
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.preprocessors import ClearHiddenTests, GetGrades
 
+os.environ["PLASTLAB_STILLS"] = "1"  # nobody answers while labs are marked
 c = get_config()
 c.CourseDirectory.root = str(Path(__file__).resolve().parent)
 c.ClearSolutions.code_stub = {{"python": "# Your code here."}}
