@@ -75,8 +75,9 @@ def largest(numbers: Any, choices: Sequence[Any], unit: str) -> tuple[Any, float
             f"{numbers!r:.60}. Or give the choices ranges: predict(..., choices={{name: (0, 10)}})."
         )
     means = {}
-    for choice, own in numbers.items():
-        means[check_choice("judge: a key of numbers", choice, choices)] = mean_of(own, unit)
+    for choice, own in numbers.items():  # in whatever unit: the question asks for none of them
+        check_choice("judge: a key of numbers", choice, choices)
+        means[choice] = mean_of(own, getattr(own, "unit", unit))
     top = math.nan if any(map(math.isnan, means.values())) else max(means.values())
     return next((name for name, mean in means.items() if mean == top), None), top
 
