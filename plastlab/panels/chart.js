@@ -1,7 +1,7 @@
 // Draws the charts that chart.py packs: one canvas each, in the colours and fonts of the page.
 // Limits, ticks, colours and words come ready-made; this file turns them into pixels.
+// chart.py puts colors.js and readout.js behind it; the three are one module.
 
-const HEIGHT = 260;
 const DOT = 3.5; // radius
 const ROOM = { top: 26, right: 16, bottom: 40, left: 44 };
 
@@ -16,19 +16,31 @@ function numbers(view) {
   return new Float32Array(view.buffer, view.byteOffset, view.byteLength / 4);
 }
 
-// value -> pixel, for an axis whose two ends stand at the pixels `from` and `to`
+// value -> pixel, for an axis whose two ends stand at the pixels `from` and `to`; `back` returns
 function scale(axis, from, to) {
   const place = axis.log ? Math.log10 : Number;
   const low = place(axis.low);
   const perUnit = (to - from) / (place(axis.high) - low);
-  return (value) => from + (place(value) - low) * perUnit;
+  const pixel = (value) => from + (place(value) - low) * perUnit;
+  const value = (at) => low + (at - from) / perUnit;
+  pixel.back = (at) => (axis.log ? 10 ** value(at) : value(at));
+  return pixel;
+}
+
+// Strokes the path in the page's colour, wider than the line that follows, so that it stands out.
+function outline(pen, at) {
+  pen.save();
+  pen.setLineDash([]);
+  pen.strokeStyle = at.back;
+  pen.lineWidth = 4.5;
+  pen.stroke();
+  pen.restore();
 }
 
 const draw = {
   Line(pen, mark, at) {
     const x = numbers(mark.x), y = numbers(mark.y);
-    pen.lineWidth = mark.thin ? 1 : 2.25;
-    pen.globalAlpha = mark.thin ? 0.55 : 1;
+    if (mark.thin) pen.strokeStyle = at.faint(mark.color);
     pen.setLineDash(mark.thin ? [] : mark.dash);
     pen.beginPath();
     let down = false;
@@ -42,6 +54,8 @@ const draw = {
       }
       down = drawn;
     }
+    if (!mark.thin) outline(pen, at);
+    pen.lineWidth = mark.thin ? 1.25 : 2.25;
     pen.stroke();
   },
   Dots(pen, mark, at) {
@@ -62,6 +76,10 @@ const draw = {
     for (let i = 0; i < x.length; i++) pen.lineTo(at.x(x[i]), at.y(high[i]));
     for (let i = x.length - 1; i >= 0; i--) pen.lineTo(at.x(x[i]), at.y(low[i]));
     pen.fill();
+    pen.globalAlpha = 1;
+    pen.strokeStyle = at.faint(mark.color);
+    pen.closePath();
+    pen.stroke();
   },
   Bars(pen, mark, at) {
     const x = numbers(mark.x), y = numbers(mark.y), floor = at.y(Math.max(0, at.low));
@@ -111,17 +129,20 @@ function drawAxes(pen, chart, at) {
 
 function drawChart(canvas, chart) {
   const style = getComputedStyle(canvas), density = window.devicePixelRatio || 1;
-  const width = canvas.clientWidth, pixels = [Math.round(width * density), HEIGHT * density];
-  if (canvas.width !== pixels[0]) [canvas.width, canvas.height] = pixels;
+  const width = canvas.clientWidth, height = canvas.clientHeight;
+  const pixels = [width, height].map((length) => Math.round(length * density));
+  if (canvas.width !== pixels[0] || canvas.height !== pixels[1]) [canvas.width, canvas.height] = pixels;
   const pen = canvas.getContext("2d");
   pen.setTransform(density, 0, 0, density, 0, 0);
-  pen.clearRect(0, 0, width, HEIGHT);
+  pen.clearRect(0, 0, width, height);
   pen.font = `${style.fontSize} ${style.fontFamily}`;
   pen.textBaseline = "middle";
   pen.lineJoin = pen.lineCap = "round";
   const widest = Math.max(0, ...chart.y.ticks.map(([, text]) => pen.measureText(text).width));
   const at = { left: Math.max(ROOM.left, widest + 12), right: width - ROOM.right, top: ROOM.top };
-  Object.assign(at, { width, bottom: HEIGHT - ROOM.bottom, ink: style.color, low: chart.y.low });
+  Object.assign(at, { width, bottom: height - ROOM.bottom, ink: style.color, low: chart.y.low });
+  const back = colorBehind(canvas);
+  Object.assign(at, { back: `rgb(${back})`, faint: (color) => faint(color, back) });
   at.x = scale(chart.x, at.left, at.right);
   at.y = scale(chart.y, at.bottom, at.top);
   drawAxes(pen, chart, at);
@@ -129,13 +150,15 @@ function drawChart(canvas, chart) {
   pen.beginPath();
   pen.rect(at.left - 3, at.top - 12, at.right - at.left + 6, at.bottom - at.top + 13);
   pen.clip();
-  for (const mark of chart.marks) {
+  const thin = (mark) => Boolean(mark.thin);
+  for (const mark of [...chart.marks].sort((a, b) => thin(b) - thin(a))) {
     pen.save();
     pen.strokeStyle = pen.fillStyle = mark.color;
     draw[mark.kind](pen, mark, at);
     pen.restore();
   }
   pen.restore();
+  return at;
 }
 
 function legendHtml(node, entries) {
@@ -162,14 +185,14 @@ function panel(parent) {
   const box = make("div", "plastlab-picture", parent);
   const title = make("div", "plastlab-title", box);
   const legend = make("div", "plastlab-legend", box);
-  const canvas = make("canvas", "plastlab-canvas", box);
-  canvas.style.height = `${HEIGHT}px`;
-  canvas.setAttribute("role", "img");
+  const plot = make("div", "plastlab-plot", box);
+  const canvas = make("canvas", "plastlab-canvas", plot);
+  const drawAndRead = reader(canvas, plot);
   return (chart) => {
     title.textContent = chart.title;
     legendHtml(legend, chart.legend.length > 1 ? chart.legend : []);
     canvas.setAttribute("aria-label", chart.words);
-    if (canvas.clientWidth) drawChart(canvas, chart);
+    if (canvas.clientWidth) drawAndRead(chart);
   };
 }
 

@@ -11,12 +11,13 @@ from plastlab.panels.marks import Bars, Line, Mark, Rule, Style
 from plastlab.panels.picture import Picture, Row, pictures
 
 HERE = Path(__file__).parent
+PARTS = ("chart.js", "colors.js", "readout.js")  # read as one module: a widget's has no neighbours
 
 
 class Chart(anywidget.AnyWidget):
     """What the page shows of a picture: the charts, a line of status, and a line for an error."""
 
-    _esm = HERE / "chart.js"
+    _esm = "".join((HERE / part).read_text("utf-8") for part in PARTS)
     _css = HERE / "chart.css"
     charts = traitlets.List().tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
@@ -63,11 +64,11 @@ def _pack_axis(picture: Picture, direction: str) -> dict[str, Any]:
 def _pack_mark(mark: Mark, style: Style) -> dict[str, Any]:
     with np.errstate(over="ignore"):  # what is too large for the page is infinite there, undrawn
         rows = {name: getattr(mark, name).astype(np.float32).tobytes() for name in mark.rows}
-    packed = {"kind": type(mark).__name__, **vars(style), **rows}
+    packed = {"kind": type(mark).__name__, "label": mark.label, **vars(style), **rows}
     if isinstance(mark, Line):
         packed["thin"] = mark.thin
     elif isinstance(mark, Bars):
         packed["width"] = mark.width
     elif isinstance(mark, Rule):
-        packed |= {"label": mark.label, "x": mark.x, "y": mark.y}
+        packed |= {"x": mark.x, "y": mark.y}
     return packed

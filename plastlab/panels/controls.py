@@ -15,7 +15,6 @@ from plastlab.errors import check_choice, check_number, check_type
 from plastlab.spec import Spec, plain
 
 SLIDER, NUMBER = 16.0, 6.0  # widths in em of a slider and of a box for a number, without the name
-COLUMN = "27em"
 EXACT = 1e15  # beyond this, a page no longer tells whole numbers apart
 STOPS = 1e6  # of a slider, at most
 ROUND = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
@@ -78,7 +77,7 @@ class Slider(Spec):
         }
         if self.log:
             stops = [(_said(stop), stop) for stop in self.stops()]
-            return widgets.SelectionSlider(options=stops, **value)
+            return widgets.SelectionSlider(options=stops, **value).add_class("plastlab-stops")
         limits = {"min": self.low, "max": self.high, "step": self.step}
         if self.whole:
             return widgets.IntSlider(**value, **limits)
@@ -179,8 +178,8 @@ class Switch(Spec):
 
     def widget(self, label: str) -> widgets.Widget:
         """Return the box."""
-        whole = {"width": "auto", "min_width": COLUMN}
-        return widgets.Checkbox(self.value, layout=whole, **_named(self.label or label))
+        name = _named(self.label or label)
+        return widgets.Checkbox(self.value, layout={"width": "auto"}, **name)
 
 
 Control = Slider | Choice | Switch

@@ -69,7 +69,7 @@ class Live(Panel):
         self.script, self.knobs, self.chart = script, knobs, Chart()
         self._task: asyncio.Task | None = None
         self.speed = Slider(*SPEEDS, value=speed, log=True).widget("updates a second")
-        self.seed = widgets.BoundedIntText(0, 0, SEEDS, description="seed")
+        self.seed = widgets.BoundedIntText(0, 0, SEEDS, description="seed", tooltip="seed")
         self._new_session()
         self._draw()
         self.chart.on_msg(self._heard)
@@ -78,10 +78,11 @@ class Live(Panel):
             widget.observe(self._turned(name), "value")
         player = {"Play": self.play, "Pause": self.pause, "Reset": self.reset}
         actions = {name: self._acting(action) for name, action in script.buttons.items()}
-        turned = [*knobs.widgets.values(), self.speed, self.seed]
-        align(turned)
-        rows = [_buttons(each) for each in (player, actions) if each] + [side_by_side(turned)]
-        super().__init__([*rows, self.chart], lambda: self._shown(preview).still())
+        pressed = side_by_side([_buttons(each) for each in (player, actions) if each])
+        align([self.speed])
+        align([self.seed])
+        turned = side_by_side([*knobs.widgets.values(), self.speed, self.seed])
+        super().__init__([pressed, turned, self.chart], lambda: self._shown(preview).still())
 
     def play(self) -> None:
         """Train until paused, or to the end of the stream; a training at its end starts anew."""

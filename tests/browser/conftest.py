@@ -103,7 +103,7 @@ def notebook(page, server):
     opened.stop_kernels()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chapter(browser, browser_context_args, server):
     """Chapter 00, opened from the contents page by a click, and run."""
     page = browser.new_context(**browser_context_args).new_page()

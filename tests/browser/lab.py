@@ -75,13 +75,7 @@ class Notebook:
 
     def choose_theme(self, name):
         """Choose a theme in the menu, and wait until it is there and the charts are drawn in it."""
-        for label in ("Settings", "Theme"):
-            self.page.locator(".lm-MenuBar-itemLabel, .lm-Menu-itemLabel").get_by_text(
-                label, exact=True
-            ).click()
-        self.page.locator(".lm-Menu-itemLabel").get_by_text(name, exact=True).click()
-        self.page.wait_for_selector(f'body[data-jp-theme-name="{name}"]', state="attached")
-        self.page.wait_for_timeout(500)
+        choose_theme(self.page, name)
 
     def stop_kernels(self):
         """Stop what this test started on the server."""
@@ -91,6 +85,16 @@ class Notebook:
     def _ask(self, method, path):
         url = f"{self.server.url}/api/sessions{path}?token={self.server.token}"
         return urllib.request.urlopen(urllib.request.Request(url, method=method))
+
+
+def choose_theme(page, name):
+    """Choose a theme in the menu, and wait until it is there and the charts are drawn in it."""
+    for label in ("Settings", "Theme"):
+        items = page.locator(".lm-MenuBar-itemLabel, .lm-Menu-itemLabel")
+        items.get_by_text(label, exact=True).click()
+    page.locator(".lm-Menu-itemLabel").get_by_text(name, exact=True).click()
+    page.wait_for_selector(f'body[data-jp-theme-name="{name}"]', state="attached")
+    page.wait_for_timeout(500)
 
 
 def is_player(panel):
