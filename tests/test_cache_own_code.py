@@ -147,7 +147,7 @@ def test_a_run_says_once_what_was_not_kept(monkeypatch, capsys):
     assert found.unkept == "Mine is your own code"
     assert repr(found).endswith("probes: accuracy; not kept: Mine is your own code)")
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr("plastlab.screen.headless", lambda: False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     run(LABELS, conditions, 1)
     assert capsys.readouterr().err == ""  # it took no time
     monkeypatch.setattr(cache, "SLOW", 0.0)

@@ -47,7 +47,7 @@ class Question:
             self.ear.send({"event": "closed"})
         self._places.fill(self._items())
         if not self.guess.open and form is not None:
-            form.close_with(Answer(self.guess, self.id))
+            form.close_with(Answer(self.guess, self.id, is_alone=False))
 
     def _heard(self, _ear: Any, content: dict, _buffers: Any) -> None:
         if content.get("event") == "again" and not self.guess.open:
@@ -84,9 +84,10 @@ class Asked:
 class Answer:
     """The question and its answer, plain; the focus can be set on it."""
 
-    def __init__(self, guess: Guess, id: str, again: bool = False) -> None:
-        """Take what the guess says now; `again` adds a button, seen where a kernel listens."""
-        self.question, self.id, self.again = guess.question, id, again
+    def __init__(self, guess: Guess, id: str, again: bool = False, is_alone: bool = True) -> None:
+        """Take what the guess says now; `again` adds a button, seen where a kernel listens. Where
+        the answer is not alone, the question stands above it already."""
+        self.question, self.id, self.again = guess.question if is_alone else "", id, again
         said = "You skipped." if guess.skipped else f"You said {guess.answer()}."
         self.said = f"{said} {guess.fault}".strip()
 
@@ -99,7 +100,7 @@ class Answer:
         button = f"{hidden}Answer again</button>" if self.again else ""
         return (
             f'<div id="plastlab-answer-{self.id}" tabindex="-1" style="{LOOK}">'
-            f"<b>{as_html(self.question)}</b><br>{as_html(self.said)} "
+            f"<b>{as_html(self.question)}</b>{'<br>' * bool(self.question)}{as_html(self.said)} "
             f"{button}</div>"
         )
 

@@ -1,9 +1,13 @@
-// Gives each slider of the surrounding panel its label as its name, which ipywidgets leaves out.
+// Gives each slider of the surrounding panel, and the number beside it, its label as its name, which
+// ipywidgets leaves out.
 
 function nameSliders(panel) {
   for (const slider of panel.querySelectorAll(".widget-hslider")) {
     const label = slider.querySelector(".widget-label").textContent;
     slider.querySelector(".noUi-handle")?.setAttribute("aria-label", label);
+    const number = slider.querySelector(".widget-readout");
+    number?.setAttribute("aria-label", `${label}, as a number`);
+    number?.setAttribute("role", "textbox");
   }
 }
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from lab import Notebook
 
+from plastlab.screen import STILLS
 from plastlab.start import server_command
 
 REPO = Path(__file__).parents[2]
@@ -70,6 +71,7 @@ def server(tmp_path_factory):
     running = Server(f"http://127.0.0.1:{port}", "test", root)
     private = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     env = {**os.environ, "HOME": str(home), **{name: str(home / name) for name in private}}
+    del env[STILLS]
     flags = [f"--ServerApp.root_dir={root}", "--IdentityProvider.token=test"]
     flags += ["--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
     command = server_command(port, browser=False, flags=flags)

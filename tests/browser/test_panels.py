@@ -107,7 +107,7 @@ def test_the_seed_starts_another_network(notebook):
     expect(panel.locator(".plastlab-status")).to_have_text("0 updates, paused")
 
 
-def test_a_prediction_waits_compares_and_is_asked_again(notebook):
+def test_a_prediction_waits_compares_comes_back_and_is_asked_again(notebook):
     notebook.write(PREDICTION.strip().split("\n\n") + ["print(guess.value, guess.interval)"])
     notebook.run_all()
     page = notebook.page
@@ -117,18 +117,24 @@ def test_a_prediction_waits_compares_and_is_asked_again(notebook):
     expect(choice).to_contain_text("Choose an answer first, or skip.")
     press(button(choice, "that"), "Space")
     press(button(choice, "Commit"), "Enter")
-    expect(page.get_by_text("You said that. It was that: you were right.")).to_be_visible()
+    expect(page.get_by_text("You said “that”. It was “that”, as you said.")).to_be_visible()
     expect(page.get_by_text("the other")).to_be_visible()
     for handle in number.locator(".noUi-handle").all():
         press(handle, "Home", *["ArrowRight"] * 10)
-    expect(number).to_contain_text("Between 0 and 20")
+    expect(number).to_contain_text("0 to 20, so wide")
     press(button(number, "Commit"), "Enter")
-    said = "You said 10, between 0 and 20. It was 7: inside your interval."
+    said = "You said 0 to 20. It was 7: inside your interval."
     expect(page.get_by_text(said)).to_be_visible()
     expect(page.get_by_text("the figure")).to_be_visible()
     expect(page.locator(".jp-OutputArea-output img")).to_have_count(1)
     tally = "Your intervals caught 1 of 1 numbers. You chose right 1 of 1 times."
     expect(page.get_by_text(tally)).to_be_visible()
+    assert page.locator(".plastlab-question").count() == 0
     notebook.run_all()
-    expect(page.get_by_text("None None")).to_be_visible()
-    expect(page.get_by_text("Commit or skip above to see what happened.")).to_have_count(2)
+    expect(page.get_by_text("10 (0, 20)")).to_be_visible()
+    again = page.get_by_role("button", name="Answer again")
+    expect(again).to_have_count(2)
+    press(again.first, "Enter")
+    expect(page.locator(".plastlab-question")).to_have_count(1)
+    expect(page.get_by_text("Commit or skip above to see what happened.")).to_have_count(1)
+    expect(again).to_have_count(1)
