@@ -257,6 +257,7 @@ def desk():
     guess = plastlab.predict
     yield target("predict: range", guess, use=_answered, text=_asked, question="?", low=0, high=1)
     rules = {"choices": lambda v: isinstance(v, (list, tuple)) and len(v) > 1 and "a" not in v}
+    rules["unit"] = lambda v: isinstance(v, str)
     choice = {"question": "?", "choices": ["yes", "no"]}
     yield target("predict", guess, use=_answered, text=_asked, rules=rules, **choice)
     yield target("calibration", plastlab.calibration, guesses=[])

@@ -12,6 +12,8 @@ from test_plots_layers import NAMED
 from test_plots_signs import table
 
 from plastlab import plots
+from plastlab.panels.controls import Choice, Slider
+from plastlab.panels.guess import Guess
 from plastlab.panels.marks import Line
 from plastlab.panels.picture import Picture, Row
 from plastlab.requirements import ROOT
@@ -37,6 +39,15 @@ def compared(text):
 @pytest.mark.parametrize("name", FIGURES)
 def test_of_a_figures_words_only_the_title_is_compared(name):
     assert compared(FIGURES[name]().alt) in ("CHART", "a title. CHART")
+
+
+def test_of_what_came_out_the_choice_is_compared_but_no_number():
+    number, near, most = (Guess("?", c) for c in (Slider(0, 1), Slider(0, 9), Choice(["a", "b"])))
+    number.judge(1234.5)
+    near.judge(-1.25e-7)
+    most.judge({"a": 1, "b": 0})
+    assert compared(number.sentence()) == compared(near.sentence()) == "It was N."
+    assert compared(most.sentence()) == "It was “a”."
 
 
 @pytest.mark.parametrize("sentence", ["Lines of 3 fall.", "FeatureSpectrum adds 2 points."])

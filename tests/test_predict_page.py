@@ -125,5 +125,5 @@ def test_where_nobody_is_asked_everything_is_shown_at_once():
         "a *verdict*",
         "Look at <i>it</i>.",
     ]
-    assert texts(counted) == ["You have not committed to an answer yet."]
+    assert texts(counted) == ["You have not committed to an answer yet.\n"]
     assert texts(still_open) == ["True"]

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from IPython.display import display
-
 from plastlab.errors import check_all, check_number, check_type
 from plastlab.panels.controls import EXACT, Choice, Slider
 from plastlab.panels.form import Question
@@ -60,7 +58,7 @@ def calibration(guesses: Sequence[Guess]) -> None:
     remedy = "Give a list of what predict(...) returned."
     guesses = check_all("calibration: guesses", guesses, Guess, remedy)
     if headless():
-        display(Words(tally(guesses)))
+        print(tally(guesses))
         return
     places = Places([Words(tally(guesses))])
     for guess in guesses:

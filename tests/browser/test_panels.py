@@ -107,12 +107,20 @@ def test_the_seed_starts_another_network(notebook):
     expect(panel.locator(".plastlab-status")).to_have_text("0 updates, paused")
 
 
+def nameless(form):
+    """The number of tab stops of a form, and those that a screen reader has no name for."""
+    stops = form.locator("button, [tabindex], [contenteditable=true]").all()
+    unnamed = [s for s in stops if not s.get_attribute("aria-label") and not s.inner_text().strip()]
+    return len(stops), unnamed
+
+
 def test_a_prediction_waits_compares_comes_back_and_is_asked_again(notebook):
     notebook.write(PREDICTION.strip().split("\n\n") + ["print(guess.value, guess.interval)"])
     notebook.run_all()
     page = notebook.page
     number, choice = page.locator(".plastlab-question").all()
     assert page.get_by_text("the figure").count() == 0
+    assert [nameless(form) for form in (number, choice)] == [(6, []), (4, [])]
     press(button(choice, "Commit"), "Enter")
     expect(choice).to_contain_text("Choose an answer first, or skip.")
     press(button(choice, "that"), "Space")
