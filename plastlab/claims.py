@@ -14,6 +14,7 @@ import numpy as np
 from plastlab.errors import check_function, check_number, check_numbers, check_type
 from plastlab.spec import Spec
 from plastlab.stats import interval, rounded
+from plastlab.units import said
 
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
 VERDICTS = (SUPPORTED, REFUTED, UNDECIDED)
@@ -164,8 +165,7 @@ class Verdict:
         if self.reason:
             return f"{self.reason}; {count}"
         effect, low, high = rounded(self.effect, self.low, self.high)
-        effect = f"{effect} {self.unit}".strip()
-        return f"effect {effect}, 95 % interval {low} to {high}; {count}"
+        return f"effect {said(effect, self.unit)}, 95 % interval {low} to {high}; {count}"
 
     def row(self) -> dict[str, Any]:
         """The verdict as a JSON object; numbers that are not finite become None."""

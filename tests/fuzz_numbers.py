@@ -8,6 +8,7 @@ from plastlab.results import PerSeed
 
 ONE = PerSeed([40.0, 50.0], (0, 1), "%")
 TWO = PerSeed([60.0, 80.0], (0, 1), "%")
+PAIR, PAIR_KINDS = {"one": ONE, "two": TWO}, {"one": PerSeed, "two": PerSeed}
 
 
 def per_seeds(target, result, labels, condition):
@@ -37,7 +38,7 @@ def per_seeds(target, result, labels, condition):
     yield target("share_of_gap", plastlab.share_of_gap, reached=ONE, low=ONE, high=TWO)
     yield target("stack", plastlab.stack, numbers=[ONE, TWO])
     for function in (plastlab.smallest, plastlab.largest):
-        yield Target(function.__name__, lambda one, two, f=function: f(one, two), _both(), _both(1))
+        yield Target(function.__name__, lambda one, two, f=function: f(one, two), PAIR, PAIR_KINDS)
     claimed = {"id": "08.3", "sentence": "It holds.", "numbers": ONE, "above": 0.5, "below": None}
     rules = {"id": lambda v: False, "sentence": lambda v: isinstance(v, str) and bool(v.strip())}
     yield target("claim", plastlab.claim, rules=rules, **claimed, source="")
@@ -45,17 +46,13 @@ def per_seeds(target, result, labels, condition):
     yield target("exercise", plastlab.exercise, **tried)
     shown = {"stream": labels, "conditions": {"a": condition}, "probes": [plastlab.accuracy]}
     shown |= {"buttons": {"new": plastlab.FullReset()}, "on": "a", "speed": 100.0}
-    rules = {"on": lambda v: v in ("a", None), "probes": lambda v: _calls(v)}
+    rules = {"on": lambda v: v in ("a", None), "probes": _calls}
     rules["buttons"] = lambda v: v is None or v == {}
     yield target("live_run", plastlab.live_run, text=lambda m: "", rules=rules, **shown)
     swept = {"stream": labels, "base": condition, "method": plastlab.L2Init, "seeds": 2}
     rules = {"probes": lambda v: v == [], "strength": _strengths, "method": _methods}
     given = swept | {"probes": [plastlab.accuracy], "strength": [0.1, 0.2]}
     yield target("sweep", plastlab.sweep, text=lambda made: str(made.axes), rules=rules, **given)
-
-
-def _both(kind=None):
-    return {"one": PerSeed, "two": PerSeed} if kind else {"one": ONE, "two": TWO}
 
 
 def _calls(value):

@@ -63,3 +63,6 @@ def test_what_the_package_has_drawn_is_not_drawn_again_in_each_run(tmp_path, mon
     run(stream, {"a": Condition(SGD(), Module(nn.Linear))}, 1)
     run(stream, {"a": one}, 1, probes=[accuracy])
     assert drawn() is before
+    drawn.cache_clear()
+    run(stream, {"a": one}, 3)
+    assert drawn._kept is not None, "such a run does ask for it"

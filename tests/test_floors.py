@@ -11,7 +11,7 @@ import plastlab
 
 ROOT = Path(plastlab.__file__).parent
 FLOORS = """
-0 requirements home guard neutral whole machine errors spec screen references sparkline
+0 requirements home guard neutral whole machine errors spec screen references sparkline units
 0 rng stats losses theory products data
 0 fingerprint present_code shelf
 1 rows nets optim muon

@@ -5,7 +5,7 @@ import pytest
 
 from plastlab.result import Result
 from plastlab.results import ahead, course, interaction, level, lost, ratio, share_of_gap
-from plastlab.results.units import unit_of
+from plastlab.units import unit_of
 
 SHARE = np.array(  # [conditions, seeds, times]
     [

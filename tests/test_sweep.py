@@ -43,7 +43,7 @@ def test_a_curve_holds_the_other_axes():
         FOUND.curve("strength")
 
 
-def test_the_best_is_chosen_on_other_seeds(monkeypatch):
+def test_the_best_is_chosen_on_other_seeds():
     """On the sweep's own seeds one setting is made to look best; on the tuning seeds another."""
     asked = []
 
@@ -51,7 +51,9 @@ def test_the_best_is_chosen_on_other_seeds(monkeypatch):
         (name,) = result.conditions
         own = result.seeds == FOUND.result.seeds
         asked.append(result.seeds)
-        return PerSeed(np.full(len(result.seeds), float("strength 0" in name) - own), result.seeds)
+        return PerSeed(
+            np.full(len(result.seeds), float(("strength 0" in name) != own)), result.seeds
+        )
 
     best = FOUND.best(statistic, lr=1e-2)
     assert best.setting == {"strength": 0.0, "lr": 1e-2}
@@ -67,6 +69,12 @@ def test_a_combination_that_diverges_is_never_the_best():
         np.full(len(r.seeds), np.nan if "strength 0" in r.conditions[0] else -5.0), r.seeds
     )
     assert FOUND.best(nan, lr=1e-2).setting["strength"] == 10.0
+
+
+def test_values_that_look_alike_stay_apart():
+    near = [0.1, 0.1 + 1e-9]
+    found = sweep(LABELS, BASE, L2Init, seeds=2, strength=near)
+    assert len(found.conditions) == len(found.result.conditions) == 2
 
 
 def test_a_rate_alone_needs_no_method():

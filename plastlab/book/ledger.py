@@ -30,6 +30,7 @@ from plastlab.dispatch import ExecutorError
 from plastlab.references import read_references
 from plastlab.requirements import ROOT
 from plastlab.stats import rounded
+from plastlab.units import said
 
 Row = dict[str, Any]
 KEYS = ("id", "chapter", "sentence", "verdict", "effect", "low", "high", "seeds", "seconds")
@@ -203,7 +204,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row["effect"] is None:
         return row["id"], row["verdict"], "-", row["reason"], seeds, seconds
     effect, low, high = rounded(row["effect"], row["low"], row["high"])
-    effect = f"{effect} {row['unit']}".strip()
+    effect = said(effect, row["unit"])
     return row["id"], row["verdict"], effect, f"{low} to {high}", seeds, seconds
 
 

@@ -35,9 +35,10 @@ class MadeOnce:
 
     def __call__(self) -> Problem:
         """The pool."""
-        if self._kept is None or not self._kept.still_is():
-            self._kept = Intact(self.make())
-        return self._kept.problem
+        kept = self._kept  # another thread may forget it meanwhile
+        if kept is None or not kept.still_is():
+            kept = self._kept = Intact(self.make())
+        return kept.problem
 
     def cache_clear(self) -> None:
         """Forget it."""

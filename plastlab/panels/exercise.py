@@ -4,8 +4,9 @@ import numpy as np
 
 from plastlab.errors import check_number, check_type
 from plastlab.results import PerSeed
-from plastlab.results.units import said
+from plastlab.results.per_seed import check_one_row
 from plastlab.stats import interval, rounded
+from plastlab.units import said
 
 
 class Exercise:
@@ -39,9 +40,7 @@ def exercise(
         TypeError, ValueError: numbers that are not one a seed, or not one threshold.
     """
     check_type("exercise: name", name, str, 'Write for example "mine".')
-    check_type("exercise: numbers", numbers, PerSeed, "Give numbers such as level(...).")
-    if numbers.values.ndim != 1:
-        raise ValueError(f"exercise: numbers must be one a seed; got {list(numbers.values.shape)}.")
+    check_one_row("exercise", numbers)
     if (above is None) == (below is None):
         raise ValueError(f"exercise takes above or below; got above={above}, below={below}.")
     is_above = below is None

@@ -16,9 +16,9 @@ from plastlab.plots import words
 from plastlab.plots.axis import Axis
 from plastlab.probes import Probe, accuracy, probe_name
 from plastlab.probes.base import check_probe
-from plastlab.results.units import unit_of
 from plastlab.streams import Stream
 from plastlab.training import Training, check_experiment
+from plastlab.units import unit_of
 
 
 def live_run(

@@ -5,8 +5,7 @@ from html import escape
 from typing import Any
 
 from plastlab.claims import Claim, Verdict
-from plastlab.errors import check_type
-from plastlab.results.per_seed import PerSeed
+from plastlab.results.per_seed import PerSeed, check_one_row
 from plastlab.sparkline import sparkline
 
 
@@ -45,12 +44,7 @@ def claim(
         TypeError, ValueError: an id of another form, an empty sentence, both thresholds, or numbers
             that are not one for each seed.
     """
-    check_type("claim: numbers", numbers, PerSeed, "Give for example lost(result, 'accuracy').")
-    if numbers.values.ndim != 1:
-        raise ValueError(
-            f"claim {id}: numbers must be one a seed; got rows of them, "
-            f"{list(numbers.values.shape)}. Take one row, or a mean over them."
-        )
+    check_one_row("claim", numbers)
     claimed = Claim(id, sentence, _values, above, below, source, numbers.unit)
     return Drawn(**vars(claimed.check(numbers)))
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from plastlab import units
 from plastlab.errors import check_all, check_number, check_numbers, check_type
-from plastlab.results import units
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +131,21 @@ def check_same_seeds(name: str, numbers: Sequence[PerSeed]) -> None:
                 f"{name}: numbers must be of the same seeds, to be paired; got {numbers[0].seeds} "
                 f"and {other.seeds}. Run both with the same seeds."
             )
+
+
+def check_one_row(name: str, numbers: PerSeed) -> PerSeed:
+    """Return the numbers if they are one a seed, [S].
+
+    Raises:
+        TypeError, ValueError: they are no PerSeed, or rows of them.
+    """
+    check_type(f"{name}: numbers", numbers, PerSeed, "Give for example lost(result, 'accuracy').")
+    if numbers.values.ndim != 1:
+        raise ValueError(
+            f"{name}: numbers must be one a seed; got rows of them, "
+            f"{list(numbers.values.shape)}. Take one row, or a mean over them."
+        )
+    return numbers
 
 
 def stack(numbers: Sequence[PerSeed]) -> PerSeed:

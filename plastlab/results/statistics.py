@@ -6,9 +6,9 @@ name may be left out. Shares come in percent, differences of shares in points.
 
 import numpy as np
 
+from plastlab import units
 from plastlab.errors import check_choice, check_number, check_type
 from plastlab.result import Result
-from plastlab.results import units
 from plastlab.results.per_seed import PerSeed
 
 

@@ -15,7 +15,6 @@ from plastlab.probes import Probe, accuracy
 from plastlab.result import Result
 from plastlab.results.per_seed import PerSeed, stack
 from plastlab.results.statistics import level
-from plastlab.rng import resolve_seeds
 from plastlab.run import run
 from plastlab.streams import Stream
 
@@ -29,7 +28,7 @@ class Sweep:
     """What `sweep` returned: `axes` (name -> values) and the `result` of all their combinations."""
 
     stream: Stream
-    conditions: dict[tuple, Condition]
+    conditions: dict[str, Condition]
     axes: dict[str, tuple]
     result: Result
     probes: tuple[Probe, ...] = (accuracy,)
@@ -53,7 +52,7 @@ class Sweep:
         """The combination whose mean of `statistic(result)` is largest on tuning seeds, and its
         result on the sweep's own. `where` holds some axes. On equal means the first one wins."""
         check_function("best: statistic", statistic, "Give a function of a result, such as level.")
-        keys = [key for key in self.conditions if self._agrees(key, where)]
+        keys = [key for key in product(*self.axes.values()) if self._agrees(key, where)]
         if not keys:
             raise ValueError(f"best: no combination has {where}; the axes are {self.axes}.")
         means = [statistic(one_condition(self._tuning, _name(self.axes, k))).mean() for k in keys]
@@ -65,8 +64,7 @@ class Sweep:
     def _tuning(self) -> Result:
         """All combinations on seeds of their own."""
         seeds = [seed + APART for seed in self.result.seeds[:TUNING]]
-        named = {_name(self.axes, key): c for key, c in self.conditions.items()}
-        return run(self.stream, named, seeds, self.probes)
+        return run(self.stream, self.conditions, seeds, self.probes)
 
     def _key(self, where: dict[str, Any]) -> tuple:
         for axis in where:
@@ -117,11 +115,11 @@ def sweep(
     axes = {name: _values(method, name, values) for name, values in axes.items()}
     if not axes:
         raise ValueError("sweep needs an axis, such as strength=[1e-3, 1e-2]; got none.")
-    keys = list(product(*axes.values()))
-    conditions = {key: _condition(base, method, dict(zip(axes, key, strict=True))) for key in keys}
-    named = {_name(axes, key): condition for key, condition in conditions.items()}
-    result = run(stream, named, resolve_seeds(seeds), probes)
-    return Sweep(stream, conditions, axes, result, probes)
+    conditions = {
+        _name(axes, key): _condition(base, method, dict(zip(axes, key, strict=True)))
+        for key in product(*axes.values())
+    }
+    return Sweep(stream, conditions, axes, run(stream, conditions, seeds, probes), probes)
 
 
 def one_condition(result: Result, name: str) -> Result:
@@ -142,7 +140,7 @@ def _check_method(method: Any) -> None:
 
 
 def _values(method: type[Intervention] | None, name: str, values: Sequence[Any]) -> tuple:
-    own = [field.name for field in fields(method)] if method else []
+    own = _settings(method)
     check_choice("sweep: an axis", name, [LR, *own] if LR not in own else own)
     values = tuple(check_type(f"sweep: {name}", values, (list, tuple), "Give a list."))
     if not values or any(values.count(one) > 1 for one in values):
@@ -150,10 +148,14 @@ def _values(method: type[Intervention] | None, name: str, values: Sequence[Any])
     return values
 
 
+def _settings(method: type[Intervention] | None) -> list[str]:
+    return [field.name for field in fields(method)] if method else []
+
+
 def _condition(
     base: Condition, method: type[Intervention] | None, settings: dict[str, Any]
 ) -> Condition:
-    own = {field.name for field in fields(method)} if method else set()
+    own = _settings(method)
     if LR in settings and LR not in own:
         base = replace(base, optimizer=replace(base.optimizer, lr=settings[LR]))
     mine = {name: value for name, value in settings.items() if name in own}
@@ -161,7 +163,5 @@ def _condition(
 
 
 def _name(axes: dict[str, tuple], key: tuple) -> str:
-    return ", ".join(
-        f"{axis} {value:g}" if isinstance(value, float) else f"{axis} {value}"
-        for axis, value in zip(axes, key, strict=True)
-    )
+    """The name of a combination's condition; other values never share one."""
+    return ", ".join(f"{axis} {value}" for axis, value in zip(axes, key, strict=True))

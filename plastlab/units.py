@@ -15,7 +15,7 @@ SHARES = (
     "linearized units",
     "saturated units",
 )
-COUNTS = {  # what whole numbers of a probe count
+COUNTS = {  # what a probe counts
     "effective rank": "directions",
     "stable rank": "directions",
     "srank": "directions",
